@@ -1,0 +1,69 @@
+"""Helm releases: what is wanted and what is stored in the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpec:
+    """A release as an app wants it. `chart` is a local folder or archive; `timeout` is in seconds.
+
+    `values` are the merged user values (sensitive: never logged). `labels` go on the release's storage
+    object, not on the chart's objects.
+    """
+
+    name: str
+    namespace: str
+    chart: str
+    values: Mapping[str, Any] = field(repr=False)
+    chart_name: str = ""
+    chart_version: str = ""
+    chart_digest: str = ""
+    app_version: str = ""
+    wait: bool = True
+    atomic: bool = False
+    timeout: float = 300.0
+    force_conflicts: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedChart:
+    """What a chart renders to. `manifest` and `hooks` hold YAML documents; `crds` those of `crds/`."""
+
+    manifest: str = field(repr=False)
+    hooks: tuple[str, ...] = field(default=(), repr=False)
+    crds: tuple[str, ...] = field(default=(), repr=False)
+    notes: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """One revision of a release as Helm stored it.
+
+    `status` is Helm's word (`deployed`, `failed`, `superseded`, `pending-install`, …). `raw` is the stored
+    record (base64 of gzip of JSON) that can be put back; it and `values` count as sensitive.
+    """
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    chart_name: str
+    chart_version: str
+    app_version: str
+    manifest: str = field(repr=False)
+    hooks: tuple[str, ...] = field(default=(), repr=False)
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    updated: str = ""
+    description: str = ""
+    raw: str = field(default="", repr=False)
+
+    @property
+    def pending(self) -> bool:
+        """An action was begun and never finished."""
+        return self.status.startswith("pending-")

@@ -1,0 +1,236 @@
+"""What the core asks of the world, on one page: Protocols without code.
+
+Edges and fakes implement them. Every method raises the classes of `sbkube.errors` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sbkube.models.deployment_state import (
+    DeploymentCreate,
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+    LockInfo,
+    LockTarget,
+)
+from sbkube.models.outcome import Event, Outcome
+from sbkube.models.plan import Operation, Plan
+from sbkube.models.release import ReleaseRecord, ReleaseSpec, RenderedChart
+from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
+
+Json = dict[str, Any]
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """Wall clock, aware UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back and count suspended time where the system can (CLOCK_BOOTTIME)."""
+
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: Json = field(repr=False)
+
+
+class ClusterReader(Protocol):
+    """Reading from one Kubernetes API server. Safe for use from several threads."""
+
+    def info(self) -> ClusterInfo:
+        """Name, server, version and UID of the cluster; raises ClusterUnreachable or ClusterForbidden."""
+
+    def resource_type(self, api_version: str, kind: str) -> ResourceType | None:
+        """The kind as discovery describes it (cached; asked again once when missing), or None."""
+
+    def api_versions(self) -> tuple[str, ...]:
+        """All served `group/version` and `group/version/Kind`, as Helm's capabilities want them."""
+
+    def get(self, key: ResourceKey) -> Json | None:
+        """The live object or None. A missing kind or namespace is None too."""
+
+    def list(
+        self, kind: ResourceType, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Json]:
+        """All live objects of a kind (of all namespaces when empty), with `apiVersion` and `kind` filled in."""
+
+    def dry_run_apply(self, body: Mapping[str, Any], *, manager: str, force: bool) -> Json:
+        """Server-side dry run of `apply`: the object as it would be stored."""
+
+    def watch(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        *,
+        resource_version: str = "",
+        fields: str = "",
+        timeout: float = 60,
+    ) -> Iterator[WatchEvent]:
+        """Events until `timeout` seconds have passed or the server ends; a 410 raises ClusterError(code=410)."""
+
+    def logs(
+        self, namespace: str, pod: str, container: str, *, tail: int = 20, previous: bool = False
+    ) -> str:
+        """The last lines of a container's log, or an empty text."""
+
+
+class Cluster(ClusterReader, Protocol):
+    """Reading and writing. Everything that changes the cluster goes through here or through HelmPort."""
+
+    def apply(self, body: Mapping[str, Any], *, manager: str, force: bool) -> Json:
+        """Server-side apply; `metadata.uid`/`resourceVersion` in the body are preconditions (409)."""
+
+    def create(self, body: Mapping[str, Any], *, manager: str) -> Json:
+        """Create; 409 AlreadyExists when it is there."""
+
+    def merge(self, key: ResourceKey, patch: Mapping[str, Any], *, manager: str) -> Json:
+        """JSON merge patch of one object; never creates."""
+
+    def delete(self, key: ResourceKey, *, uid: str = "", propagation: str = "Background") -> None:
+        """Delete if the uid matches; an object that is already gone is no error."""
+
+
+class LeasePort(Protocol):
+    """The in-cluster half of the lock: a `coordination.k8s.io/Lease`. Expiry is judged by server time."""
+
+    def acquire(self, namespace: str, name: str, holder: Mapping[str, str], seconds: int) -> int:
+        """Take or take over an expired Lease; returns the fencing token (`leaseTransitions`).
+
+        `holder` has holder, host, pid and command. Raises StateLocked naming the holder when it is held, and
+        ClusterForbidden when Leases are not allowed.
+        """
+
+    def renew(self, namespace: str, name: str, holder: Mapping[str, str], seconds: int) -> None:
+        """Heartbeat; raises LockLost when it is no longer ours."""
+
+    def release(
+        self, namespace: str, name: str, holder: Mapping[str, str], annotations: Mapping[str, str]
+    ) -> None:
+        """Give it up (it stays, without holder), leaving annotations such as the last deployment's id."""
+
+    def read(self, namespace: str, name: str) -> Json | None:
+        """The Lease as it is, or None."""
+
+    def delete(self, namespace: str, name: str) -> None:
+        """Remove it, at the end of `delete`."""
+
+
+class HelmPort(Protocol):
+    """Native Helm releases. `cancel` is polled or waited for by long actions: set it to stop them."""
+
+    name: str  # "sdk" or "program"
+    version: str
+
+    def render(self, spec: ReleaseSpec, *, revision: int, upgrade: bool) -> RenderedChart:
+        """Render against the cluster (`lookup` works); raises RenderError with Helm's message."""
+
+    def install(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
+        """Install; raises HelmError, Interrupted when cancelled."""
+
+    def upgrade(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
+        """Upgrade an existing release."""
+
+    def rollback(self, spec: ReleaseSpec, revision: int, cancel: CancelToken) -> ReleaseRecord:
+        """Back to a revision that Helm still has; makes a new revision."""
+
+    def uninstall(self, name: str, namespace: str, *, timeout: float, wait: bool) -> None:
+        """Remove the release and its objects; a missing one is no error."""
+
+    def releases(self, namespace: str) -> tuple[ReleaseRecord, ...]:
+        """The newest revision of every release in a namespace, all statuses."""
+
+    def history(self, name: str, namespace: str) -> tuple[ReleaseRecord, ...]:
+        """All stored revisions of a release, oldest first."""
+
+
+class CancelToken(Protocol):
+    """Set once, from any thread, to stop long work."""
+
+    def is_set(self) -> bool:
+        """Stop now?"""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until set or `timeout` seconds have passed; tells whether it is set."""
+
+
+class Lock(Protocol):
+    """A held lock: row and Lease together."""
+
+    info: LockInfo
+
+    def check(self) -> None:
+        """Raise LockLost if the token is no longer ours or its monotonic deadline has passed."""
+
+    def renew(self) -> None:
+        """Heartbeat."""
+
+    def release(self) -> None:
+        """Give it up; never raises for a lock that is already lost."""
+
+
+class Journal(Protocol):
+    """The record of one running deployment. All methods are called from one thread."""
+
+    record: DeploymentRecord
+
+    def app_started(self, app: str) -> None:
+        """Mark an app of the plan as running."""
+
+    def intend(self, operations: Sequence[Operation]) -> None:
+        """Commit the intents of a batch in one transaction, fully synchronised, before any of them is sent."""
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Commit outcomes of intended operations (and evidence) in one transaction."""
+
+    def app_ended(self, app: str, status: DeploymentStatus, error: str | None = None) -> None:
+        """Mark an app as ended."""
+
+    def event(self, event: Event) -> None:
+        """Keep a message."""
+
+    def finish(self, error: str | None = None, *, interrupted: bool = False) -> DeploymentRecord:
+        """End the deployment; its status is computed from its operations and apps."""
+
+
+class Ledger(Protocol):
+    """The state system as the engine sees it."""
+
+    def acquire(self, target: LockTarget, command: str, *, wait: float = 0) -> LockInfo:
+        """Take the lock row; raises StateLocked naming the holder after `wait` seconds."""
+
+    def renew(self, lock: LockInfo) -> LockInfo:
+        """Heartbeat of the row; raises LockLost."""
+
+    def release(self, lock: LockInfo) -> None:
+        """Give the row up if it is still ours."""
+
+    def begin(self, data: DeploymentCreate, plan: Plan, lock: LockInfo) -> Journal:
+        """Record the deployment with its whole plan, before anything is done."""
+
+    def unsettled(self, target: LockTarget) -> tuple[DeploymentDetail, ...]:
+        """Deployments of this target that did not end, with their open intents."""
+
+    def settle(self, deployment_id: str, outcomes: Sequence[Outcome]) -> DeploymentRecord:
+        """Close the open intents of an interrupted deployment and mark it so."""
+
+    def detail(self, reference: str, target: LockTarget | None = None) -> DeploymentDetail:
+        """By id, prefix, `latest` or `latest~N`; raises DeploymentNotFound."""
+
+    def since(self, deployment_id: str, target: LockTarget) -> tuple[DeploymentDetail, ...]:
+        """This deployment and all newer ones of the target, oldest first."""
+
+    def inventory(self, target: LockTarget) -> Mapping[ResourceKey, str]:
+        """Objects that this project created or changed and has not deleted: key → app."""
