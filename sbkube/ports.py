@@ -40,6 +40,23 @@ Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """The newest recorded state of an object that a project left in a cluster.
+
+    `intent` and `image` are fingerprints (see `Ledger.fingerprint`) of what was wanted and of the live object
+    right after; `intent` is empty for objects of a Helm release.
+    """
+
+    app: str
+    verb: str
+    uid: str
+    resource_version: str
+    intent: str
+    image: str
+    deployment_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchEvent:
     """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
 
@@ -62,9 +79,7 @@ class ClusterReader(Protocol):
     def get(self, key: ResourceKey) -> Json | None:
         """The live object or None. A missing kind or namespace is None too."""
 
-    def list(
-        self, kind: ResourceType, namespace: str = "", *, labels: str = "", fields: str = ""
-    ) -> list[Json]:
+    def list(self, kind: ResourceType, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Json]:
         """All live objects of a kind (of all namespaces when empty), with `apiVersion` and `kind` filled in."""
 
     def dry_run_apply(self, body: Mapping[str, Any], *, manager: str, force: bool) -> Json:
@@ -81,9 +96,7 @@ class ClusterReader(Protocol):
     ) -> Iterator[WatchEvent]:
         """Events until `timeout` seconds have passed or the server ends; a 410 raises ClusterError(code=410)."""
 
-    def logs(
-        self, namespace: str, pod: str, container: str, *, tail: int = 20, previous: bool = False
-    ) -> str:
+    def logs(self, namespace: str, pod: str, container: str, *, tail: int = 20, previous: bool = False) -> str:
         """The last lines of a container's log, or an empty text."""
 
 
@@ -232,5 +245,11 @@ class Ledger(Protocol):
     def since(self, deployment_id: str, target: LockTarget) -> tuple[DeploymentDetail, ...]:
         """This deployment and all newer ones of the target, oldest first."""
 
-    def inventory(self, target: LockTarget) -> Mapping[ResourceKey, str]:
-        """Objects that this project created or changed and has not deleted: key → app."""
+    def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
+        """Objects that this project created or changed and has not deleted since, release objects included."""
+
+    def fingerprint(self, body: Mapping[str, Any]) -> str:
+        """Digest of an object without status and server-managed metadata; an HMAC for sensitive content."""
+
+    def release_record(self, deployment_id: str, operation: str) -> str:
+        """`raw` of the release as it was before a Helm operation, "" when there was none or no key for it."""

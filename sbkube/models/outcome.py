@@ -39,7 +39,10 @@ class ObjectImages:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of one operation. `after` is the live object as the server answered; times are aware UTC."""
+    """Result of one operation. `after` is the live object as the server answered; times are aware UTC.
+
+    For Helm operations `previous` and `release` are the newest revision before and after the action.
+    """
 
     operation: str
     state: OpState
@@ -51,6 +54,7 @@ class Outcome:
     message: str = ""
     culprit: Culprit | None = None
     release: ReleaseRecord | None = None
+    previous: ReleaseRecord | None = None
     objects: tuple[ObjectImages, ...] = ()
 
     @property
