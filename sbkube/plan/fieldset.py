@@ -1,0 +1,110 @@
+"""Who owns which field: reading `metadata.managedFields` (FieldsV1).
+
+Source of the format: Kubernetes' structured-merge-diff, `FieldsV1`: keys `f:NAME` (field), `k:{…}` (list item by
+keys), `v:…` (set member), `i:N` (index), and `.` for the element itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A field manager's entry: `operation` is Apply or Update, `time` is RFC 3339."""
+
+    manager: str
+    operation: str
+    time: str
+    subresource: str = ""
+
+
+def entries(body: Mapping[str, Any] | None) -> Iterator[tuple[Owner, Mapping[str, Any]]]:
+    """Each owner of an object with its field tree."""
+    for entry in ((body or {}).get("metadata") or {}).get("managedFields") or ():
+        owner = Owner(
+            entry.get("manager", ""),
+            entry.get("operation", ""),
+            entry.get("time", ""),
+            entry.get("subresource", ""),
+        )
+        yield owner, entry.get("fieldsV1") or {}
+
+
+def owners(body: Mapping[str, Any] | None, path: Path) -> list[Owner]:
+    """Who owns the field at `path` (segments as in FieldsV1) or something below it."""
+    return [owner for owner, tree in entries(body) if _descend(tree, path) is not None]
+
+
+def _descend(tree: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
+    node: Mapping[str, Any] = tree
+    for depth, segment in enumerate(path):
+        if segment not in node:
+            # An empty node owns the whole value below it (atomic lists and maps).
+            return node if depth and not node else None
+        node = node[segment]
+    return node
+
+
+def extract(body: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an object that a field tree covers, as a manifest that could be applied again."""
+    result = _extract_map(body, tree)
+    result["apiVersion"], result["kind"] = body["apiVersion"], body["kind"]
+    meta = dict(result.get("metadata") or {})
+    for name in ("name", "namespace"):
+        if value := (body.get("metadata") or {}).get(name):
+            meta[name] = value
+    result["metadata"] = meta
+    return result
+
+
+def owned_tree(body: Mapping[str, Any] | None, manager: str) -> dict[str, Any]:
+    """The union of what a manager owns by Apply, outside of subresources."""
+    tree: dict[str, Any] = {}
+    for owner, fields in entries(body):
+        if owner.manager == manager and owner.operation == "Apply" and not owner.subresource:
+            _merge(tree, fields)
+    return tree
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        _merge(into.setdefault(key, {}), value)
+
+
+def _extract_map(value: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for segment, below in tree.items():
+        name = segment[2:]
+        if segment.startswith("f:") and name in value:
+            result[name] = _extract(value[name], below)
+    return result
+
+
+def _extract(value: Any, tree: Mapping[str, Any]) -> Any:
+    below = {key: sub for key, sub in tree.items() if key != "."}
+    if not below:
+        # Owned as a whole, or only the element itself: an empty container of the same type.
+        return value if not tree or not isinstance(value, dict | list) else type(value)()
+    if isinstance(value, dict):
+        return _extract_map(value, below)
+    if isinstance(value, list):
+        return [item for item in (_extract_item(item, below) for item in value) if item is not None]
+    return value
+
+
+def _extract_item(item: Any, tree: Mapping[str, Any]) -> Any:
+    for segment, below in tree.items():
+        if segment.startswith("k:") and isinstance(item, dict):
+            keys = json.loads(segment[2:])
+            if all(item.get(name) == wanted for name, wanted in keys.items()):
+                rest = _extract(item, below) if any(key != "." for key in below) else {}
+                return {**keys, **rest}
+        elif segment.startswith("v:") and json.loads(segment[2:]) == item:
+            return item
+    return None
