@@ -34,8 +34,8 @@ class Verdict:
 
     @property
     def force(self) -> bool:
-        """Some field belongs to another manager and is ours to take back."""
-        return any(f.cause is not Cause.OURS for f in self.fields)
+        """Some field belongs to another manager and is ours to take (back)."""
+        return any(f.manager not in ("", MANAGER) for f in self.fields)
 
 
 def classify(changes: Sequence[FieldChange], *, recorded: bool, force: bool, manager: str = MANAGER) -> Verdict:

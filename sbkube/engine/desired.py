@@ -1,0 +1,182 @@
+"""First half of planning: what the project wants, as decorated objects with known kinds and namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sbkube.apps import APP_TYPES
+from sbkube.apps.base import AppSpec, Rendered, RenderContext
+from sbkube.config.model import ProjectConfig
+from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
+from sbkube.errors import Place, Problem, ProjectError, RenderError
+from sbkube.models.release import ReleaseRecord, ReleaseSpec, RenderedChart
+from sbkube.models.resource import Manifest, ResourceKey
+from sbkube.plan import labels
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One object that an app wants. `simulated` says why it cannot be dry-run ("" if it can)."""
+
+    key: ResourceKey
+    body: Mapping[str, Any]
+    app: str
+    source: Place | None = None
+    simulated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredRelease:
+    """A release that an app wants, what it renders to, and what is there now."""
+
+    spec: ReleaseSpec
+    rendered: RenderedChart
+    objects: tuple[Desired, ...]
+    current: ReleaseRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredApp:
+    """One app after rendering: own objects (server-side apply by us), and perhaps a release."""
+
+    spec: AppSpec
+    rendered: Rendered
+    objects: tuple[Desired, ...]
+    release: DesiredRelease | None = None
+
+
+def render_all(
+    config: ProjectConfig, apps: Sequence[AppSpec], world: Surroundings, index: ReleaseIndex
+) -> list[tuple[AppSpec, Rendered]]:
+    """Render every app; all errors of all apps are raised together, before anything is looked at."""
+
+    def render(app: AppSpec) -> Rendered | ProjectError:
+        context = RenderContext(
+            folder=config.folder,
+            namespace=app.namespace or config.settings.namespace,
+            cleanup_metadata=config.settings.cleanup_metadata,
+            render_chart=lambda spec: render_chart(spec, world, index),
+        )
+        try:
+            return APP_TYPES[app.type].render(app, context)
+        except ProjectError as error:
+            return error
+
+    answers = at_once(render, apps, config.settings.max_workers)
+    errors = [(app, a) for app, a in zip(apps, answers, strict=True) if isinstance(a, ProjectError)]
+    if errors:
+        raise _together(errors)
+    return [(app, a) for app, a in zip(apps, answers, strict=True) if isinstance(a, Rendered)]
+
+
+def _together(errors: Sequence[tuple[AppSpec, ProjectError]]) -> ProjectError:
+    if len(errors) == 1:
+        app, error = errors[0]
+        error.subject = error.subject or app.name
+        return error
+    problems = [
+        problem
+        for app, error in errors
+        for problem in (error.problems or (Problem(f"{app.name}: {error.message}", error.place, error.hint),))
+    ]
+    return RenderError(f"{len(errors)} apps cannot be rendered", problems=problems)
+
+
+def render_chart(spec: ReleaseSpec, world: Surroundings, index: ReleaseIndex) -> RenderedChart:
+    """Render as the next revision of the release would be."""
+    current = index.get(spec.namespace, spec.name)
+    revision = current.revision + 1 if current else 1
+    return world.helm.render(spec, revision=revision, upgrade=current is not None)
+
+
+class Resolver:
+    """Gives manifests their namespace, labels and kind; collects what does not fit."""
+
+    def __init__(self, config: ProjectConfig, world: Surroundings, own: Sequence[Manifest]) -> None:
+        """`own` are all manifests of the run: their CRDs and namespaces count as existing."""
+        self._config = config
+        self._cluster = world.cluster
+        self._crds = dict(filter(None, (_defined(m) for m in own if m.key.kind == "CustomResourceDefinition")))
+        self.problems: list[Problem] = []
+
+    def own(self, app: AppSpec, manifests: Sequence[Manifest]) -> tuple[Desired, ...]:
+        """Objects that we apply ourselves."""
+        config = self._config
+        extra = {**config.labels, **app.labels}
+        notes = {**config.annotations, **app.annotations}
+        ownership = labels.ownership(config.name, app.name)
+        found = (self._place(app, m) for m in manifests)
+        return tuple(
+            replace(d, body=labels.decorate(d.body, ownership, extra, notes)) for d in found if d is not None
+        )
+
+    def released(self, app: AppSpec, manifests: Sequence[Manifest]) -> tuple[Desired, ...]:
+        """Objects of a release: as the chart rendered them."""
+        return tuple(filter(None, (self._place(app, m) for m in manifests)))
+
+    def _place(self, app: AppSpec, manifest: Manifest) -> Desired | None:
+        key, note = manifest.key, ""
+        kind = self._cluster.resource_type(key.api_version, key.kind)
+        if kind is not None:
+            namespaced = kind.namespaced
+        elif (key.group, key.kind) in self._crds:
+            namespaced, note = self._crds[key.group, key.kind], "its CRD is created by this plan"
+        else:
+            self.problems.append(
+                Problem(
+                    f"{app.name}: the cluster does not know the kind {key.kind} of {key.api_version}",
+                    manifest.source,
+                    "install its CRD first, or add it to this project",
+                )
+            )
+            return None
+        namespace = (key.namespace or app.namespace or self._config.settings.namespace) if namespaced else ""
+        placed = replace(key, namespace=namespace)
+        meta = {k: v for k, v in (manifest.body.get("metadata") or {}).items() if k != "namespace"}
+        if namespace:
+            meta["namespace"] = namespace
+        return Desired(placed, {**manifest.body, "metadata": meta}, app.name, manifest.source, note)
+
+
+def _defined(manifest: Manifest) -> tuple[tuple[str, str], bool] | None:
+    spec = manifest.body.get("spec") or {}
+    kind = (spec.get("names") or {}).get("kind")
+    return ((str(spec.get("group")), str(kind)), spec.get("scope") == "Namespaced") if kind else None
+
+
+def resolve(
+    config: ProjectConfig, rendered: Sequence[tuple[AppSpec, Rendered]], world: Surroundings, index: ReleaseIndex
+) -> list[DesiredApp]:
+    """Everything the project wants; raises ProjectError with all unknown kinds and all objects wanted twice."""
+    resolver = Resolver(config, world, [m for _, r in rendered for m in r.own_manifests])
+    apps = []
+    for app, result in rendered:
+        release = None
+        if result.release is not None and result.chart is not None:
+            spec = replace(result.release, labels=labels.ownership(config.name, app.name))
+            current = index.get(spec.namespace, spec.name)
+            release = DesiredRelease(spec, result.chart, resolver.released(app, result.manifests), current)
+        apps.append(DesiredApp(app, result, resolver.own(app, result.own_manifests), release))
+    problems = [*resolver.problems, *_duplicates(apps)]
+    if problems:
+        raise ProjectError("the project cannot be deployed to this cluster", problems=problems)
+    return apps
+
+
+def _duplicates(apps: Sequence[DesiredApp]) -> list[Problem]:
+    seen: dict[tuple[str, str, str, str], Desired] = {}
+    problems = []
+    for app in apps:
+        for wanted in (*app.objects, *(app.release.objects if app.release else ())):
+            first = seen.setdefault(wanted.key.identity, wanted)
+            if first is not wanted:
+                problems.append(
+                    Problem(
+                        f"{wanted.app}: {wanted.key} is also wanted by app {first.app} ({first.source})",
+                        wanted.source,
+                        "keep it in one place",
+                    )
+                )
+    return problems

@@ -1,0 +1,64 @@
+"""What every part of the engine is handed: the world behind ports, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, TypeVar
+
+from sbkube.models.outcome import Event
+from sbkube.models.release import ReleaseRecord
+from sbkube.ports import Clock, Cluster, HelmPort, LeasePort, Ledger, Listener
+
+T = TypeVar("T")
+R = TypeVar("R")
+REQUESTS = 16  # requests to the API server that are under way at once
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The ports of one run. `emit` receives events as they happen."""
+
+    cluster: Cluster
+    helm: HelmPort
+    ledger: Ledger
+    leases: LeasePort
+    clock: Clock
+    listener: Listener
+
+    def emit(self, kind: str, **fields: Any) -> Event:
+        """Tell the listener, and give the event back for the record."""
+        event = Event(kind, self.clock.now(), **fields)
+        self.listener(event)
+        return event
+
+
+def at_once(act: Callable[[T], R], items: Iterable[T], workers: int = REQUESTS) -> list[R]:
+    """`act` on every item, many at a time, answers in order; the first error is raised after all have ended."""
+    work = list(items)
+    if len(work) < 2:
+        return [act(item) for item in work]
+    with ThreadPoolExecutor(min(workers, len(work)), thread_name_prefix="sbkube") as pool:
+        return list(pool.map(act, work))
+
+
+@dataclass(slots=True)
+class ReleaseIndex:
+    """The newest revision of every release, read once per namespace."""
+
+    helm: HelmPort
+    _known: dict[str, Mapping[str, ReleaseRecord]] = field(default_factory=dict)
+    _guard: Lock = field(default_factory=Lock)
+
+    def of(self, namespace: str) -> Mapping[str, ReleaseRecord]:
+        """Releases of a namespace by name."""
+        with self._guard:
+            if namespace not in self._known:
+                self._known[namespace] = {r.name: r for r in self.helm.releases(namespace)}
+            return self._known[namespace]
+
+    def get(self, namespace: str, name: str) -> ReleaseRecord | None:
+        """One release, or None."""
+        return self.of(namespace).get(name)
