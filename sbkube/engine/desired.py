@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sbkube.apps import APP_TYPES
-from sbkube.apps.base import AppSpec, Rendered, RenderContext
+from sbkube.apps.base import AppSpec, RenderContext, Rendered
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
 from sbkube.errors import Place, Problem, ProjectError, RenderError

@@ -1,0 +1,223 @@
+"""From a project to a plan: render everything, look at everything, decide; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sbkube.apps.base import AppSpec
+from sbkube.config.model import ProjectConfig
+from sbkube.engine.compare import Compared, Comparer, Live
+from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
+from sbkube.engine.prune import plan_prune
+from sbkube.engine.releases import plan_release
+from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
+from sbkube.errors import FieldConflict, PlanRefused, Problem, ProjectError, UsageError
+from sbkube.health import assess
+from sbkube.models.deployment_state import LockTarget
+from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import labels, order
+from sbkube.plan.operations import Step, assemble, effect_of, link_apps, object_step
+
+# Kinds that are what they should be as soon as they exist: nobody has to wait for them.
+PASSIVE = frozenset(
+    {
+        "ConfigMap", "Secret", "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
+        "NetworkPolicy", "LimitRange", "ResourceQuota", "PriorityClass", "StorageClass", "IngressClass", "Namespace",
+        "Endpoints", "EndpointSlice", "Lease", "PodTemplate", "ControllerRevision",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a command is restricted to; empty means everything."""
+
+    apps: tuple[str, ...] = ()
+
+
+def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
+    """Identity of the project on this cluster."""
+    return LockTarget(config.name, world.cluster.info().uid, config.settings.namespace)
+
+
+def selected_apps(config: ProjectConfig, selection: Selection) -> list[AppSpec]:
+    """Enabled apps in dependency order; raises UsageError for a name that does not exist."""
+    if unknown := [name for name in selection.apps if name not in config.apps]:
+        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(config.apps))
+    enabled = {name: app for name, app in config.apps.items() if app.enabled}
+    names = order.app_order({name: app.depends_on for name, app in enabled.items()})
+    return [enabled[name] for name in names if not selection.apps or name in selection.apps]
+
+
+def prepare(config: ProjectConfig, world: Surroundings, selection: Selection = Selection()) -> Plan:
+    """Plan an apply.
+
+    Raises ProjectError (with all problems of all objects), SurroundingsError, or PlanRefused; whatever it raises,
+    nothing was touched.
+    """
+    info = world.cluster.info()
+    index = ReleaseIndex(world.helm)
+    apps = selected_apps(config, selection)
+    wanted = resolve(config, render_all(config, apps, world, index), world, index)
+    return Preparation(config, world, index, wanted).plan(info.name, selection)
+
+
+class Preparation:
+    """The state of one planning run."""
+
+    def __init__(
+        self, config: ProjectConfig, world: Surroundings, index: ReleaseIndex, wanted: Sequence[DesiredApp]
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.index = index
+        self.wanted = wanted
+        self.target = target_of(config, world)
+        self.recorded = world.ledger.inventory(self.target)
+        self.live = Live(world)
+        self.warnings: list[str] = [*config.warnings, *(w for a in wanted for w in a.rendered.warnings)]
+        self.comparer = Comparer(world, self.live, self.recorded, force=config.settings.force_conflicts)
+        self.new_namespaces: frozenset[str] = frozenset()
+
+    def plan(self, cluster: str, selection: Selection) -> Plan:
+        """The whole plan."""
+        namespaces = self._missing_namespaces()
+        self.new_namespaces = frozenset(namespaces) | self._own_namespaces()
+        plans = at_once(lambda app: self._app(app, namespaces), self.wanted, self.config.settings.max_workers)
+        refused = [c for _, bad in plans for c in bad]
+        if refused:
+            raise _refusal(refused)
+        apps = [app for app, _ in plans]
+        if self.config.settings.prune:
+            apps = plan_prune(self, apps, selection.apps)
+        depends = {a.name: a.depends_on for a in apps}
+        settings = self.config.settings
+        one_at_a_time = not settings.parallel_apps
+        linked = link_apps({a.name: a.operations for a in apps}, depends, one_at_a_time=one_at_a_time)
+        return Plan(
+            project=self.config.name,
+            namespace=settings.namespace,
+            purpose="apply",
+            cluster=cluster,
+            cluster_uid=self.target.cluster_uid,
+            apps=tuple(replace(app, operations=linked[app.name]) for app in apps),
+            warnings=tuple(self.warnings),
+            on_failure=settings.on_failure,
+            max_workers=settings.max_workers,
+        )
+
+    def _objects(self) -> Iterable[Desired]:
+        for app in self.wanted:
+            yield from app.objects
+            if app.release:
+                yield from app.release.objects
+
+    def _own_namespaces(self) -> frozenset[str]:
+        """Namespaces that the project's own manifests create and that do not exist yet."""
+        keys = [d.key for d in self._objects() if d.key.kind == "Namespace" and not d.key.group]
+        self.live.observe(keys)
+        return frozenset(key.name for key in keys if self.live.get(key) is None)
+
+    def _missing_namespaces(self) -> dict[str, str]:
+        """Missing namespaces that sbkube has to create → the first app that needs each."""
+        first: dict[str, AppSpec] = {}
+        for app in self.wanted:
+            used = [d.key.namespace for d in app.objects if d.key.namespace]
+            if app.release:
+                used += [app.release.spec.namespace, *(d.key.namespace for d in app.release.objects)]
+            for namespace in used:
+                if namespace:
+                    first.setdefault(namespace, app.spec)
+        own = {d.key.name for d in self._objects() if d.key.kind == "Namespace"}
+        keys = {name: namespace_key(name) for name in first if name not in own}
+        self.live.observe(keys.values())
+        missing = {name: first[name] for name, key in keys.items() if self.live.get(key) is None}
+        forbidden = [
+            Problem(
+                f"{app.name}: namespace {name!r} does not exist and creating it is switched off",
+                app.place,
+                f"kubectl create namespace {name}, or set create_namespaces: true",
+            )
+            for name, app in missing.items()
+            if not self._may_create(app)
+        ]
+        if forbidden:
+            raise ProjectError("namespaces are missing", problems=forbidden)
+        return {name: app.name for name, app in missing.items()}
+
+    def _may_create(self, app: AppSpec) -> bool:
+        own: bool | None = getattr(app, "create_namespace", None)
+        return self.config.settings.create_namespaces if own is None else own
+
+    def _app(self, app: DesiredApp, namespaces: Mapping[str, str]) -> tuple[AppPlan, list[Compared]]:
+        created = [self._namespace(app.spec, n) for n, owner in namespaces.items() if owner == app.spec.name]
+        compared = self.comparer.compare_all([*created, *app.objects], self.new_namespaces)
+        refused = [c for c in compared if c.problems]
+        steps = [s for c in compared if (s := self._step(app.spec.name, c)) is not None]
+        changes = [c.change for c in compared]
+        if app.release:
+            inject = self.config.settings.helm_label_injection
+            release = plan_release(
+                app.spec.name, app.release, self.comparer, self.live, self.new_namespaces, inject
+            )
+            steps.extend(release.steps)
+            changes.extend(release.changes)
+            refused.extend(release.refused)
+        awaits = self._awaits(app, changes, bool(steps))
+        operations = assemble(app.spec.name, steps, awaits, self.config.settings.timeout)
+        return self._app_plan(app, changes, operations), refused
+
+    def _namespace(self, app: AppSpec, name: str) -> Desired:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        ownership = labels.ownership(self.config.name, app.name)
+        return Desired(namespace_key(name), labels.decorate(body, ownership, {}, {}), app.name, app.place)
+
+    @staticmethod
+    def _step(app: str, compared: Compared) -> Step | None:
+        verb = effect_of(compared.change)
+        if verb is None:
+            return None
+        return object_step(app, verb, compared.change, compared.body, force=compared.force)
+
+    def _awaits(self, app: DesiredApp, changes: Sequence[Change], writes: bool) -> list[ResourceKey]:
+        """What must become ready before the app counts as done; Helm waits for its own objects when it acts."""
+        own = {d.key for d in app.objects}
+        released = app.release is not None and app.release.spec.wait
+        result = []
+        for change in changes:
+            if change.effect is Effect.DELETE or change.key.kind in PASSIVE:
+                continue
+            unhealthy = change.effect is Effect.UNCHANGED and not assess(change.before).ready
+            if (change.key in own and (writes or unhealthy)) or (change.key not in own and released and unhealthy):
+                result.append(change.key)
+        return result
+
+    def _app_plan(self, app: DesiredApp, changes: Sequence[Change], operations: tuple[Operation, ...]) -> AppPlan:
+        release = f"{app.release.spec.namespace}/{app.release.spec.name}" if app.release else ""
+        return AppPlan(
+            name=app.spec.name,
+            type=app.spec.type,
+            namespace=app.spec.namespace or self.config.settings.namespace,
+            depends_on=tuple(app.spec.depends_on),
+            changes=tuple(changes),
+            operations=operations,
+            spec=app.spec.snapshot(),
+            sources=app.rendered.sources,
+            release=release,
+            notes=app.rendered.notes,
+        )
+
+
+def namespace_key(name: str) -> ResourceKey:
+    """Key of a Namespace."""
+    return ResourceKey("", "v1", "Namespace", "", name)
+
+
+def _refusal(refused: Collection[Compared]) -> PlanRefused:
+    problems = [problem for c in refused for problem in c.problems]
+    conflicts = all(c.change.effect is Effect.CHANGE for c in refused)
+    if conflicts:
+        return FieldConflict("fields belong to other managers", problems=problems)
+    return PlanRefused("the cluster refuses some objects", problems=problems)

@@ -1,0 +1,161 @@
+"""What earlier deployments left and nobody wants any more; and what `delete` removes: the same with nothing wanted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sbkube.engine.compare import Live
+from sbkube.engine.releases import manifest_keys, refuse_if_stuck
+from sbkube.engine.surroundings import ReleaseIndex
+from sbkube.models.plan import AppPlan, Change, Effect, Verb
+from sbkube.models.release import ReleaseRecord, ReleaseSpec
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import labels, order
+from sbkube.plan.operations import ReleaseStep, Step, assemble_deletion, object_step, release_step
+from sbkube.ports import Recorded
+
+if TYPE_CHECKING:
+    from sbkube.engine.prepare import Preparation
+
+
+def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
+    """Add deletions of what the project created and wants no more; only within the selected apps."""
+    wanted = {change.key.identity for app in apps for change in app.changes}
+    releases = {app.release for app in apps if app.release}
+    leftover = {
+        key: known
+        for key, known in run.recorded.items()
+        if key.identity not in wanted and known.verb != "helm" and (not selection or known.app in selection)
+    }
+    namespaces = {key.namespace for key in run.recorded if key.namespace} | {app.namespace for app in apps}
+    stale = [
+        record
+        for record in project_releases(run.index, namespaces, run.config.name)
+        if f"{record.namespace}/{record.name}" not in releases
+        and (not selection or record.labels.get(labels.APP) in selection)
+    ]
+    if not leftover and not stale:
+        return apps
+    removal = Removal(run.live, run.config.name, run.config.settings.timeout, run.warnings)
+    return _added(apps, removal.plans(leftover, stale))
+
+
+def _added(apps: list[AppPlan], removed: Sequence[AppPlan]) -> list[AppPlan]:
+    """Deletions of an app that still exists come after its other operations."""
+    extra = {plan.name: plan for plan in removed}
+    merged = []
+    for app in apps:
+        more = extra.pop(app.name, None)
+        if more is not None:
+            ends = tuple(op.id for op in app.operations)
+            later = tuple(op if op.needs else replace(op, needs=ends) for op in more.operations)
+            app = replace(app, changes=app.changes + more.changes, operations=app.operations + later)
+        merged.append(app)
+    return [*merged, *extra.values()]
+
+
+def project_releases(index: ReleaseIndex, namespaces: Collection[str], project: str) -> list[ReleaseRecord]:
+    """Releases whose storage carries the project's label."""
+    name = labels.label_value(project)
+    return [
+        record
+        for namespace in sorted(namespaces)
+        for record in index.of(namespace).values()
+        if record.labels.get(labels.PROJECT) == name
+    ]
+
+
+class Removal:
+    """Plans deletions, by the rule: the recorded uid, our mark on it, not kept, and no data without consent."""
+
+    def __init__(
+        self, live: Live, project: str, timeout: float, warnings: list[str], *, consent: bool = False
+    ) -> None:
+        """`consent` allows the deletion of objects that hold data. `timeout` is in seconds."""
+        self._live = live
+        self._project = project
+        self._timeout = timeout
+        self._warnings = warnings
+        self._consent = consent
+
+    def plans(self, objects: Mapping[ResourceKey, Recorded], releases: Sequence[ReleaseRecord]) -> list[AppPlan]:
+        """One plan per app that something is removed of."""
+        self._live.observe(objects)
+        steps: dict[str, list[Step]] = defaultdict(list)
+        changes: dict[str, list[Change]] = defaultdict(list)
+        for key in sorted(objects, key=order.sort_key):
+            change = self.deletion(key, objects[key])
+            if change is not None:
+                changes[objects[key].app].append(change)
+                if change.effect is Effect.DELETE:
+                    steps[objects[key].app].append(object_step(objects[key].app, Verb.DELETE, change, None))
+        released: dict[str, str] = {}
+        for record in releases:
+            app = record.labels.get(labels.APP) or record.name
+            step = self.uninstall(app, record)
+            released[app] = f"{record.namespace}/{record.name}"
+            steps[app].append(step)
+            changes[app].extend(step.operation.changes)
+        return [self._app_plan(app, changes[app], steps[app], released.get(app, "")) for app in changes]
+
+    def deletion(self, key: ResourceKey, known: Recorded) -> Change | None:
+        """Delete one object, keep it with a warning, or nothing when it is gone already."""
+        body = self._live.get(key)
+        if body is None or (body.get("metadata") or {}).get("deletionTimestamp"):
+            return None
+        reason = self._reason_to_keep(key, body, known)
+        if reason:
+            self._warnings.append(f"{key} is kept: {reason}")
+            return Change(key, Effect.UNCHANGED, body, body, note=f"kept: {reason}")
+        return Change(key, Effect.DELETE, body, None)
+
+    def _reason_to_keep(self, key: ResourceKey, body: Mapping[str, object], known: Recorded) -> str:
+        meta = body.get("metadata")
+        if not isinstance(meta, Mapping) or meta.get("uid") != known.uid:
+            return "it is not the object that we created"
+        if not labels.ours(body, self._project):
+            return "neither our label nor our field manager is on it"
+        if labels.kept(body):
+            return "an annotation on it says so"
+        if key.kind in order.DATA_BEARING and not self._consent:
+            return "it may hold data (--delete-data deletes it)"
+        return ""
+
+    def uninstall(self, app: str, record: ReleaseRecord) -> Step:
+        """Uninstall a release, naming every object that goes with it."""
+        refuse_if_stuck(record, app)
+        keys = manifest_keys(record)
+        self._live.observe(keys)
+        found = [(key, self._live.get(key)) for key in keys]
+        changes = tuple(
+            Change(key, Effect.UNCHANGED, body, body, note="kept: its resource policy says so")
+            if labels.kept(body)
+            else Change(key, Effect.DELETE, body, None)
+            for key, body in found
+            if body is not None
+        )
+        spec = ReleaseSpec(
+            name=record.name,
+            namespace=record.namespace,
+            chart="",
+            values={},
+            chart_name=record.chart_name,
+            chart_version=record.chart_version,
+            timeout=self._timeout,
+        )
+        return release_step(app, ReleaseStep(Verb.HELM_UNINSTALL, spec, record.revision, changes=changes))
+
+    def _app_plan(self, app: str, changes: Sequence[Change], steps: Sequence[Step], release: str) -> AppPlan:
+        namespace = next((c.key.namespace for c in changes if c.key.namespace), "")
+        operations = assemble_deletion(app, steps, self._timeout)
+        return AppPlan(
+            name=app,
+            type="removed",
+            namespace=namespace,
+            changes=tuple(changes),
+            operations=operations,
+            release=release,
+        )
