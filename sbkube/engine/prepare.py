@@ -24,8 +24,8 @@ from sbkube.plan.operations import Step, assemble, effect_of, link_apps, object_
 PASSIVE = frozenset(
     {
         "ConfigMap", "Secret", "ServiceAccount", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding",
-        "NetworkPolicy", "LimitRange", "ResourceQuota", "PriorityClass", "StorageClass", "IngressClass", "Namespace",
-        "Endpoints", "EndpointSlice", "Lease", "PodTemplate", "ControllerRevision",
+        "NetworkPolicy", "LimitRange", "ResourceQuota", "PriorityClass", "StorageClass", "IngressClass",
+        "Namespace", "Endpoints", "EndpointSlice", "Lease", "PodTemplate", "ControllerRevision",
     }
 )  # fmt: skip
 

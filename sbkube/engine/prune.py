@@ -1,4 +1,4 @@
-"""What earlier deployments left and nobody wants any more; and what `delete` removes: the same with nothing wanted."""
+"""What earlier deployments left and nobody wants any more; `delete` is the same with nothing wanted."""
 
 from __future__ import annotations
 

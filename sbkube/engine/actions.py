@@ -1,0 +1,240 @@
+"""Acting: one function for each verb that writes. Each gets an operation and returns what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sbkube.engine.compare import Live
+from sbkube.engine.surroundings import Surroundings
+from sbkube.errors import ClusterError, SbkubeError
+from sbkube.models.outcome import ObjectImages, Outcome, OpState
+from sbkube.models.plan import Operation, Verb
+from sbkube.models.release import ReleaseRecord, ReleaseSpec
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import diff
+from sbkube.plan.labels import MANAGER
+from sbkube.ports import CancelToken, Json, Lock
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What an action needs: the world, the lock that is checked before each request, and the stop sign."""
+
+    world: Surroundings
+    lock: Lock
+    cancel: CancelToken
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action saw and left."""
+
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    release: ReleaseRecord | None = None
+    previous: ReleaseRecord | None = None
+    objects: tuple[ObjectImages, ...] = ()
+    note: str = ""
+
+
+def perform(operation: Operation, hands: Hands) -> Outcome:
+    """Do one operation. Errors of ours become a failed outcome; anything else is a bug and is let through."""
+    clock = hands.world.clock
+    started = clock.now()
+    try:
+        hands.lock.check()
+        done = ACTIONS[operation.verb](operation, hands)
+    except SbkubeError as error:
+        return _failed(operation, hands, error, started)
+    return Outcome(
+        operation.id,
+        OpState.APPLIED,
+        started,
+        clock.now(),
+        before=done.before,
+        after=done.after,
+        message=done.note,
+        release=done.release,
+        previous=done.previous,
+        objects=done.objects,
+    )
+
+
+def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any) -> Outcome:
+    """A failed outcome; after a failed Helm action the release and its objects are recorded as they are."""
+    done = Done(before=planned_before(operation))
+    if operation.release is not None:
+        done = _look(operation, hands)
+    reason = getattr(error, "reason", "") or error.slug
+    return Outcome(
+        operation.id,
+        OpState.FAILED,
+        started,
+        hands.world.clock.now(),
+        before=done.before,
+        reason=reason,
+        message=str(error),
+        release=done.release,
+        previous=done.previous,
+        objects=done.objects,
+    )
+
+
+def _look(operation: Operation, hands: Hands) -> Done:
+    """The release after a failure; when even looking fails, the record says less but nothing false."""
+    try:
+        return _release_done(operation, hands, None)
+    except SbkubeError:
+        return Done()
+
+
+def planned_before(operation: Operation) -> Mapping[str, Any] | None:
+    """The live object that the plan was made against."""
+    return operation.changes[0].before if operation.changes and operation.key else None
+
+
+def _key(operation: Operation) -> ResourceKey:
+    assert operation.key is not None, operation.id
+    return operation.key
+
+
+def apply_object(operation: Operation, hands: Hands) -> Done:
+    """Server-side apply bound to the uid and version that were planned against.
+
+    When the object has moved since, it is read again, and we go on only if the difference is still the planned one.
+    """
+    cluster, key = hands.world.cluster, _key(operation)
+    before = planned_before(operation)
+    body = dict(operation.desired or {})
+    for _ in range(_TRIES):
+        try:
+            after = cluster.apply(_bound(body, before), manager=MANAGER, force=operation.force)
+        except ClusterError as error:
+            if before is None or not error.conflict or error.causes:
+                raise
+            before = _moved(operation, hands, key, body)
+            hands.lock.check()
+            continue
+        return Done(before=before, after=after)
+    raise ClusterError(f"{key} changes faster than it can be applied", code=409, reason="Conflict")
+
+
+def _bound(body: dict[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
+    if live is None:
+        return body
+    meta = live.get("metadata") or {}
+    bound = {**body["metadata"], "uid": meta.get("uid"), "resourceVersion": meta.get("resourceVersion")}
+    return {**body, "metadata": bound}
+
+
+def _moved(operation: Operation, hands: Hands, key: ResourceKey, body: dict[str, Any]) -> Json:
+    """The object as it is now, if applying to it still means what was planned."""
+    cluster = hands.world.cluster
+    live = cluster.get(key)
+    if live is None or live["metadata"].get("uid") != operation.uid:
+        raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409, reason="Conflict")
+    now = diff.compare(live, cluster.dry_run_apply(body, manager=MANAGER, force=operation.force))
+    planned = operation.changes[0].fields
+    if {(f.path, repr(f.after)) for f in now} != {(f.path, repr(f.after)) for f in planned}:
+        raise ClusterError(f"{key} was changed by somebody since the plan was made", code=409, reason="Conflict")
+    return live
+
+
+def create_object(operation: Operation, hands: Hands) -> Done:
+    """Put a deleted object back."""
+    return Done(after=hands.world.cluster.create(operation.desired or {}, manager=MANAGER))
+
+
+def delete_object(operation: Operation, hands: Hands) -> Done:
+    """Delete exactly the object that was planned."""
+    hands.world.cluster.delete(_key(operation), uid=operation.uid)
+    return Done(before=planned_before(operation))
+
+
+def recreate_object(operation: Operation, hands: Hands) -> Done:
+    """Delete, wait until it is gone, apply."""
+    cluster, key = hands.world.cluster, _key(operation)
+    cluster.delete(key, uid=operation.uid, propagation="Foreground")
+    deadline = hands.world.clock.monotonic() + operation.timeout
+    while (live := cluster.get(key)) is not None and live["metadata"].get("uid") == operation.uid:
+        if hands.cancel.wait(0.2) or hands.world.clock.monotonic() > deadline:
+            raise ClusterError(f"{key} is still being deleted", code=409, reason="Terminating")
+    hands.lock.check()
+    after = cluster.apply(operation.desired or {}, manager=MANAGER, force=operation.force)
+    return Done(before=planned_before(operation), after=after)
+
+
+def label_object(operation: Operation, hands: Hands) -> Done:
+    """Merge our labels onto an object that Helm owns; one that Helm did not keep is no error."""
+    cluster, key = hands.world.cluster, _key(operation)
+    before = cluster.get(key)
+    if before is None:
+        return Done(note="the object is gone already")
+    return Done(before=before, after=cluster.merge(key, operation.desired or {}, manager=MANAGER))
+
+
+def _release(operation: Operation) -> ReleaseSpec:
+    assert operation.release is not None, operation.id
+    return operation.release
+
+
+def install_release(operation: Operation, hands: Hands) -> Done:
+    """First install of a release."""
+    return _release_done(operation, hands, hands.world.helm.install(_release(operation), hands.cancel))
+
+
+def upgrade_release(operation: Operation, hands: Hands) -> Done:
+    """A new revision of a release."""
+    return _release_done(operation, hands, hands.world.helm.upgrade(_release(operation), hands.cancel))
+
+
+def rollback_release(operation: Operation, hands: Hands) -> Done:
+    """A new revision with the content of an old one."""
+    spec = _release(operation)
+    record = hands.world.helm.rollback(spec, operation.target_revision, hands.cancel)
+    return _release_done(operation, hands, record)
+
+
+def uninstall_release(operation: Operation, hands: Hands) -> Done:
+    """Remove a release and its objects."""
+    spec = _release(operation)
+    previous = _stored(operation, hands)
+    hands.world.helm.uninstall(spec.name, spec.namespace, timeout=operation.timeout, wait=True)
+    return Done(previous=previous, objects=_images(operation, hands))
+
+
+def _release_done(operation: Operation, hands: Hands, record: ReleaseRecord | None) -> Done:
+    spec = _release(operation)
+    history = {r.revision: r for r in hands.world.helm.history(spec.name, spec.namespace)}
+    newest = record or (history[max(history)] if history else None)
+    return Done(release=newest, previous=history.get(operation.revision), objects=_images(operation, hands))
+
+
+def _stored(operation: Operation, hands: Hands) -> ReleaseRecord | None:
+    spec = _release(operation)
+    history = hands.world.helm.history(spec.name, spec.namespace)
+    return next((r for r in history if r.revision == operation.revision), None)
+
+
+def _images(operation: Operation, hands: Hands) -> tuple[ObjectImages, ...]:
+    """Before (from the plan) and after (read now) of every object of the release."""
+    live = Live(hands.world)
+    live.observe(change.key for change in operation.changes)
+    return tuple(ObjectImages(c.key, c.before, live.get(c.key)) for c in operation.changes)
+
+
+ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
+    Verb.APPLY: apply_object,
+    Verb.CREATE: create_object,
+    Verb.DELETE: delete_object,
+    Verb.RECREATE: recreate_object,
+    Verb.LABEL: label_object,
+    Verb.HELM_INSTALL: install_release,
+    Verb.HELM_UPGRADE: upgrade_release,
+    Verb.HELM_ROLLBACK: rollback_release,
+    Verb.HELM_UNINSTALL: uninstall_release,
+}
