@@ -249,10 +249,17 @@ class OperationFailed(SbkubeError):
 
 
 class RecordLost(SbkubeError):
-    """The cluster was changed and the state database could not take it; outcomes were dumped to a file."""
+    """The cluster was changed and the state database could not take it; `outcomes` are what it may not have."""
 
     slug = "record-lost"
     exit_code = 6
+
+    def __init__(
+        self, message: str, *, outcomes: Sequence[object] = (), deployment: str = "", hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.outcomes = tuple(outcomes)
+        self.deployment = deployment
 
 
 class Interrupted(SbkubeError):

@@ -9,7 +9,7 @@ from typing import Any
 from sbkube.engine.compare import Live
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, SbkubeError
-from sbkube.models.outcome import ObjectImages, Outcome, OpState
+from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey

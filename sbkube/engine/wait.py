@@ -10,9 +10,9 @@ from typing import Any
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, SbkubeError
 from sbkube.health import assess
-from sbkube.health.culprit import explain, fatal_reason
+from sbkube.health.culprit import explain, fatal_reason, log_source
 from sbkube.models.health import Culprit, Health, HealthStatus
-from sbkube.models.outcome import Outcome, OpState
+from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Operation
 from sbkube.models.resource import ResourceKey, ResourceType
 from sbkube.ports import CancelToken, Json
@@ -206,10 +206,8 @@ def _events(world: Surroundings, pod: Json) -> list[Json]:
 
 
 def _log(world: Surroundings, pod: Json) -> str:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    bad = next((s for s in statuses if not s.get("ready")), None)
-    if bad is None:
+    source = log_source(pod)
+    if source is None:
         return ""
-    crashed = bool(bad.get("restartCount")) and "waiting" in (bad.get("state") or {})
     meta = pod["metadata"]
-    return world.cluster.logs(meta["namespace"], meta["name"], bad["name"], tail=20, previous=crashed)
+    return world.cluster.logs(meta["namespace"], meta["name"], source.container, tail=20, previous=source.previous)

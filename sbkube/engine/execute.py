@@ -1,0 +1,242 @@
+"""Executing a plan: intent, act, outcome. It cannot be called without a ledger, and does not know why a step exists.
+
+One thread, the caller's, writes the journal. Workers act and hand their outcomes over in a queue.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sbkube.engine.actions import Hands, perform
+from sbkube.engine.lock import RunLock
+from sbkube.engine.schedule import Fate, Schedule
+from sbkube.engine.surroundings import REQUESTS, Surroundings
+from sbkube.engine.wait import LiveView, Waiter
+from sbkube.errors import LockLost, RecordLost, StateError
+from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
+from sbkube.models.outcome import Event, Outcome
+from sbkube.models.plan import Operation, Plan
+from sbkube.ports import Journal
+
+_BEAT = 0.5  # seconds at the most between two looks at the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished execution: the record, and every outcome in the order in which they came."""
+
+    record: DeploymentRecord
+    outcomes: tuple[Outcome, ...]
+
+
+def execute(
+    plan: Plan, data: DeploymentCreate, world: Surroundings, lock: RunLock, cancel: threading.Event
+) -> Run:
+    """Do what the plan says, journaling each write before it is sent.
+
+    Raises StateError only if nothing was touched; RecordLost if the cluster was changed and the database failed.
+    What fails in the cluster is recorded, not raised. `cancel` is Ctrl-C: what is in flight is finished.
+    """
+    journal = world.ledger.begin(data, plan, lock.info)
+    return _Execution(plan, world, lock, cancel, journal).run()
+
+
+class _Execution:
+    def __init__(
+        self, plan: Plan, world: Surroundings, lock: RunLock, cancel: threading.Event, journal: Journal
+    ) -> None:
+        self.plan = plan
+        self.world = world
+        self.lock = lock
+        self.cancel = cancel
+        self.journal = journal
+        self.schedule = Schedule(plan)
+        self.outcomes: list[Outcome] = []
+        self._queue: queue.SimpleQueue[tuple[Operation, Outcome]] = queue.SimpleQueue()
+        self._running = 0
+        self._touched = False
+        self._abort = threading.Event()
+        self._view = LiveView(world)
+        self._apps: dict[str, list[Operation]] = {app.name: list(app.operations) for app in plan.apps}
+        self._started: set[str] = set()
+        self._ended: set[str] = set()
+        self._errors: dict[str, str] = {}
+        self._first_error: str | None = None
+
+    def run(self) -> Run:
+        self._emit("deployment.started", subject=self.journal.record.deployment_id)
+        long_runners = max(2 * self.plan.max_workers, 8)
+        with (
+            ThreadPoolExecutor(REQUESTS, thread_name_prefix="sbkube-request") as requests,
+            ThreadPoolExecutor(long_runners, thread_name_prefix="sbkube-long") as longer,
+        ):
+            try:
+                self._loop(requests, longer)
+                return self._finish()
+            except StateError as error:
+                raise self._unrecorded(error, requests, longer) from error
+            finally:
+                self._abort.set()
+                self._view.stop()
+
+    def _loop(self, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
+        self._end_idle_apps()
+        self._attach_when_possible()
+        while not (self.schedule.finished and not self._running):
+            self._heartbeat()
+            if self.cancel.is_set():
+                self._skip(self.schedule.close())
+                self._abort.set()
+            self._start(self.schedule.take(), requests, longer)
+            if self._running:
+                self._collect()
+
+    def _attach_when_possible(self) -> None:
+        """The Lease lies in the base namespace; when this plan creates that, it comes first, journaled."""
+        for op in self.plan.operations:
+            if op.key is not None and op.key.kind == "Namespace" and op.key.name == self.plan.namespace:
+                if op.verb.writes and not op.uid:
+                    return
+        self.lock.attach()
+
+    def _start(self, batch: Sequence[Operation], requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
+        if not batch:
+            return
+        for op in batch:
+            if op.app not in self._started:
+                self._started.add(op.app)
+                self.journal.app_started(op.app)
+                self._emit("app.started", app=op.app)
+        writes = [op for op in batch if op.verb.writes]
+        if writes:
+            self.lock.check()
+            self.journal.intend(writes)
+            self._touched = True
+        for op in batch:
+            self._running += 1
+            self._emit("operation.started", app=op.app, subject=op.id)
+            pool = longer if op.verb.helm or not op.verb.writes else requests
+            pool.submit(self._work, op)
+
+    def _work(self, op: Operation) -> None:
+        """In a worker thread: act, and hand over what came of it, a bug included."""
+        if op.verb.writes:
+            outcome = perform(op, Hands(self.world, self.lock, self._abort))
+        else:
+            outcome = Waiter(self.world, self._view, self._abort).wait(op)
+        self._queue.put((op, outcome))
+
+    def _collect(self) -> None:
+        """Take everything that has arrived, and record it in one transaction."""
+        arrived: list[tuple[Operation, Outcome]] = []
+        try:
+            arrived.append(self._queue.get(timeout=_BEAT))
+            while True:
+                arrived.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        if not arrived:
+            return
+        self._running -= len(arrived)
+        self.outcomes.extend(outcome for _, outcome in arrived)
+        writes = [outcome for op, outcome in arrived if op.verb.writes]
+        if writes:
+            self.journal.settle(writes)
+        for op, outcome in arrived:
+            self._ended_operation(op, outcome)
+
+    def _ended_operation(self, op: Operation, outcome: Outcome) -> None:
+        self._emit(
+            "operation.ended", app=op.app, subject=op.id, status=outcome.state.value, message=outcome.message
+        )
+        if not outcome.ok:
+            self._errors.setdefault(op.app, outcome.message)
+            if self._first_error is None:
+                self._first_error = f"{op.app}: {outcome.message}"
+            self._keep_evidence(op, outcome)
+        elif op.key is not None and op.key.kind == "Namespace" and op.key.name == self.plan.namespace:
+            self.lock.attach()
+        self._skip(self.schedule.end(op, ok=outcome.ok))
+        self._end_app(op.app)
+
+    def _keep_evidence(self, op: Operation, outcome: Outcome) -> None:
+        lines = [outcome.message]
+        if outcome.culprit is not None:
+            lines += [*outcome.culprit.events, *outcome.culprit.log]
+        event = Event(
+            "evidence",
+            outcome.ended,
+            app=op.app,
+            subject=outcome.culprit.subject if outcome.culprit else str(op.key or op.id),
+            status=outcome.reason,
+            message=outcome.message,
+            data={"detail": "\n".join(lines)},
+        )
+        self.journal.event(event)
+
+    def _skip(self, skipped: Sequence[Operation]) -> None:
+        for op in skipped:
+            self._emit("operation.skipped", app=op.app, subject=op.id)
+        for app in {op.app for op in skipped}:
+            self._end_app(app)
+
+    def _end_app(self, app: str) -> None:
+        if self.schedule.app_open(app) or app in self._ended:
+            return
+        self._ended.add(app)
+        status = self._app_status(app)
+        self.journal.app_ended(app, status, self._errors.get(app))
+        self._emit("app.ended", app=app, status=status.value, message=self._errors.get(app, ""))
+
+    def _app_status(self, app: str) -> DeploymentStatus:
+        fates = self.schedule.fates(self._apps[app])
+        if Fate.FAILED in fates:
+            return DeploymentStatus.FAILED
+        if Fate.SKIPPED in fates:
+            return DeploymentStatus.INTERRUPTED if app in self._started else DeploymentStatus.PENDING
+        return DeploymentStatus.SUCCESS
+
+    def _end_idle_apps(self) -> None:
+        for app in self._apps:
+            self._end_app(app)
+
+    def _heartbeat(self) -> None:
+        try:
+            if self.lock.renewal_due:
+                self.lock.renew()
+            self.lock.check()
+        except LockLost as error:
+            if not self.schedule.closed:
+                self._first_error = self._first_error or str(error)
+                self._abort.set()
+                self._skip(self.schedule.close())
+
+    def _finish(self) -> Run:
+        interrupted = self.cancel.is_set() and self.schedule.closed
+        record = self.journal.finish(self._first_error, interrupted=interrupted)
+        self._emit("deployment.ended", subject=record.deployment_id, status=record.status.value)
+        return Run(record, tuple(self.outcomes))
+
+    def _unrecorded(
+        self, error: StateError, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor
+    ) -> StateError | RecordLost:
+        """The database failed: nothing new is sent. Outcomes that it does not have are dumped by the caller."""
+        if not self._touched:
+            return error
+        self._abort.set()
+        requests.shutdown(wait=True, cancel_futures=True)
+        longer.shutdown(wait=True, cancel_futures=True)
+        while not self._queue.empty():
+            self.outcomes.append(self._queue.get_nowait()[1])
+        return RecordLost(
+            f"the cluster was changed but the state database failed: {error.message}",
+            outcomes=tuple(self.outcomes),
+            deployment=self.journal.record.deployment_id,
+        )
+
+    def _emit(self, kind: str, **fields: str) -> None:
+        self.world.emit(kind, **fields)

@@ -1,0 +1,98 @@
+"""The lock of one run: the row in the state database and the Lease in the cluster, held and renewed as one."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import socket
+from collections.abc import Mapping
+
+from sbkube.engine.surroundings import Surroundings
+from sbkube.errors import LockLost, SbkubeError
+from sbkube.models.deployment_state import DeploymentRecord, LockTarget
+
+SECONDS = 30  # how long a heartbeat is good for
+RENEW = 8.0  # seconds between heartbeats
+LAST_DEPLOYMENT = "sbkube.dev/last-deployment"
+
+
+def lease_name(target: LockTarget) -> str:
+    """`sbkube-<hash of project and namespace>`."""
+    digest = hashlib.sha256(f"{target.project}\0{target.namespace}".encode()).hexdigest()
+    return f"sbkube-{digest[:16]}"
+
+
+class RunLock:
+    """A held lock. `check` costs no request, so that it can stand before every write."""
+
+    def __init__(self, world: Surroundings, target: LockTarget, command: str, *, wait: float = 0) -> None:
+        """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`."""
+        self._world = world
+        self._target = target
+        self._attached = False
+        self._lost = False
+        self.info = world.ledger.acquire(target, command, wait=wait)
+        self._holder = {
+            "holder": getpass.getuser() if hasattr(os, "getuid") else "",
+            "host": socket.gethostname(),
+            "pid": str(os.getpid()),
+            "command": command,
+        }
+        self._extend()
+
+    def _extend(self) -> None:
+        self._deadline = self._world.clock.monotonic() + SECONDS
+
+    @property
+    def renewal_due(self) -> bool:
+        """A heartbeat is due."""
+        return self._world.clock.monotonic() > self._deadline - SECONDS + RENEW
+
+    def attach(self) -> None:
+        """Take the Lease too, so that runs with another database are shut out."""
+        if not self._attached:
+            name = lease_name(self._target)
+            self._world.leases.acquire(self._target.namespace, name, self._holder, SECONDS)
+            self._attached = True
+
+    def check(self) -> None:
+        """Raise LockLost if the lock was taken over or its deadline (suspended time counts) has passed."""
+        if self._lost or self._world.clock.monotonic() > self._deadline:
+            self._lost = True
+            raise LockLost(
+                "the deployment lock was lost while working; nothing new was started",
+                hint="see `sbkube history`, then run the command again",
+            )
+
+    def renew(self) -> None:
+        """Heartbeat of both halves; raises LockLost when either is no longer ours."""
+        self.check()
+        try:
+            self.info = self._world.ledger.renew(self.info)
+            if self._attached:
+                self._world.leases.renew(self._target.namespace, lease_name(self._target), self._holder, SECONDS)
+        except LockLost:
+            self._lost = True
+            raise
+        self._extend()
+
+    def release(self, record: DeploymentRecord | None = None, *, gone: bool = False) -> None:
+        """Give both halves up. `record` is left on the Lease as the last deployment; `gone` removes the Lease.
+
+        What cannot be given up expires by itself, so errors here are not the run's errors.
+        """
+        notes: Mapping[str, str] = {LAST_DEPLOYMENT: record.deployment_id} if record else {}
+        try:
+            if self._attached and not self._lost:
+                self._give_back(notes, gone)
+            self._world.ledger.release(self.info)
+        except SbkubeError as error:
+            self._world.emit("warning", message=f"the lock could not be given back and will expire: {error}")
+
+    def _give_back(self, notes: Mapping[str, str], gone: bool) -> None:
+        name, namespace = lease_name(self._target), self._target.namespace
+        if gone:
+            self._world.leases.delete(namespace, name)
+        else:
+            self._world.leases.release(namespace, name, self._holder, notes)
