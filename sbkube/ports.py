@@ -168,6 +168,12 @@ class HelmPort(Protocol):
     def history(self, name: str, namespace: str) -> tuple[ReleaseRecord, ...]:
         """All stored revisions of a release, oldest first."""
 
+    def decode(self, raw: str, namespace: str) -> ReleaseRecord:
+        """A record from its stored form (`ReleaseRecord.raw`)."""
+
+    def storage_object(self, record: ReleaseRecord) -> Json:
+        """The object that Helm keeps `record` in, status `superseded`, so that it can be rolled back to."""
+
 
 class CancelToken(Protocol):
     """Set once, from any thread, to stop long work."""

@@ -105,7 +105,7 @@ def _key(operation: Operation) -> ResourceKey:
 def apply_object(operation: Operation, hands: Hands) -> Done:
     """Server-side apply bound to the uid and version that were planned against.
 
-    When the object has moved since, it is read again, and we go on only if the difference is still the planned one.
+    When the object has moved since, it is read again; we go on only if the difference is still the planned one.
     """
     cluster, key = hands.world.cluster, _key(operation)
     before = planned_before(operation)

@@ -1,4 +1,4 @@
-"""Executing a plan: intent, act, outcome. It cannot be called without a ledger, and does not know why a step exists.
+"""Executing a plan: intent, act, outcome. Impossible without a ledger, and ignorant of why a step exists.
 
 One thread, the caller's, writes the journal. Workers act and hand their outcomes over in a queue.
 """
@@ -97,11 +97,12 @@ class _Execution:
 
     def _attach_when_possible(self) -> None:
         """The Lease lies in the base namespace; when this plan creates that, it comes first, journaled."""
-        for op in self.plan.operations:
-            if op.key is not None and op.key.kind == "Namespace" and op.key.name == self.plan.namespace:
-                if op.verb.writes and not op.uid:
-                    return
-        self.lock.attach()
+        if not any(self._is_base(op) and not op.uid for op in self.plan.operations):
+            self.lock.attach()
+
+    def _is_base(self, op: Operation) -> bool:
+        key = op.key
+        return key is not None and op.verb.writes and key.kind == "Namespace" and key.name == self.plan.namespace
 
     def _start(self, batch: Sequence[Operation], requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
         if not batch:
@@ -158,7 +159,7 @@ class _Execution:
             if self._first_error is None:
                 self._first_error = f"{op.app}: {outcome.message}"
             self._keep_evidence(op, outcome)
-        elif op.key is not None and op.key.kind == "Namespace" and op.key.name == self.plan.namespace:
+        elif self._is_base(op) and outcome.after is not None:
             self.lock.attach()
         self._skip(self.schedule.end(op, ok=outcome.ok))
         self._end_app(op.app)

@@ -104,6 +104,6 @@ def _settle_releases(detail: DeploymentDetail, world: Surroundings) -> list[Outc
                 reason="Interrupted",
                 message=message,
                 release=newest if moved else None,
-            )  # fmt: skip
+            )
         )
     return outcomes
