@@ -60,7 +60,7 @@ def plan_delete(
         purpose="delete",
         cluster=world.cluster.info().name,
         cluster_uid=target.cluster_uid,
-        apps=tuple([*apps, *tail]),
+        apps=(*apps, *tail),
         warnings=tuple(warnings),
         on_failure="continue",
         max_workers=config.settings.max_workers,

@@ -262,7 +262,7 @@ class _Rollback:
             name = f"release {row.namespace}/{row.release_name}"
             self.problems.append(
                 Problem(
-                    f"{name}: Helm no longer has revision {row.revision_before}, and its record is not readable here",
+                    f"{name}: Helm has lost revision {row.revision_before}, and its record cannot be read here",
                     None,
                     "set SBKUBE_STATE_KEY to the key it was recorded under",
                 )

@@ -1,0 +1,405 @@
+"""The front door: open a project and plan, apply, roll back, delete, look.
+
+This is the one place that builds anything real: clusters, Helm, the state database. Everything below is handed
+what it needs. Functions are quiet; events go to the listener that you pass.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sbkube import __version__
+from sbkube.errors import RecordLost, StateError, UsageError
+from sbkube.models.deployment_state import (
+    DeploymentCreate,
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+    LockTarget,
+)
+from sbkube.models.outcome import Event, Outcome
+from sbkube.models.plan import Plan
+from sbkube.models.resource import ClusterInfo
+from sbkube.ports import Listener
+
+if TYPE_CHECKING:
+    from sbkube.config.model import ProjectConfig
+    from sbkube.edges.sandbox import Sandbox
+    from sbkube.engine.inspect import StatusReport
+    from sbkube.engine.surroundings import Surroundings
+    from sbkube.state.tracker import DeploymentTracker
+
+SANDBOX_DIR = ".sbkube/sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run: its record with everything below, and the process exit code that goes with it."""
+
+    record: DeploymentDetail
+    outcomes: tuple[Outcome, ...]
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster and which state database a project is opened with; None means: as the project says."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    sandbox: bool = False
+    state_url: str | None = None
+    no_cluster_lock: bool = False
+
+
+def _silent(_: Event) -> None:
+    """A listener that does not listen."""
+
+
+def open_project(
+    target: str | Path = ".",
+    *,
+    namespace: str | None = None,
+    where: Where = Where(),
+    listener: Listener | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Project:
+    """Open the project in a folder (or file) and say where to deploy it.
+
+    `namespace` replaces the project's base namespace. Raises ConfigError with every problem of the file. Nothing
+    is connected to before it is needed.
+    """
+    from sbkube.config.load import load_project
+
+    env = dict(os.environ if environ is None else environ)
+    return Project(load_project(target, namespace=namespace, environ=env), where, listener or _silent, env)
+
+
+class Project:
+    """A project with a cluster and a state database. Use it as a context manager, or call `close`."""
+
+    def __init__(
+        self, config: ProjectConfig, where: Where, listener: Listener, environ: Mapping[str, str]
+    ) -> None:
+        self.config = config
+        self.cancel = threading.Event()
+        self._where = where
+        self._listener = listener
+        self._environ = environ
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        opened = self.__dict__
+        if "world" in opened:
+            self.world.cluster.close()  # type: ignore[attr-defined]
+        if "ledger" in opened:
+            self.ledger.close()
+
+    @cached_property
+    def ledger(self) -> DeploymentTracker:
+        """The state system, opened on first use; raises StateError."""
+        from sbkube.state.tracker import DeploymentTracker
+
+        return DeploymentTracker(state_url(self._where.state_url, self._environ, self.config.settings.state_url))
+
+    @cached_property
+    def world(self) -> Surroundings:
+        """Everything real, connected on first use; raises SurroundingsError or StateError."""
+        from sbkube.edges import clock, cluster, helm, kubeconfig, lease
+        from sbkube.engine.surroundings import Surroundings
+
+        access = kubeconfig.load(*self._access(), self._environ)
+        http = cluster.connect(access)
+        text = kubeconfig.minimal(access)
+        port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
+        return Surroundings(http, port, self.ledger, lease.HttpLease(http), clock.SystemClock(), self._listener)
+
+    def _access(self) -> tuple[str | None, str | None]:
+        """Kubeconfig and context: the sandbox before the command line before the project before the environment."""
+        if self._where.sandbox:
+            return str(sandbox(self.config.folder).up()), None
+        settings = self.config.settings
+        path = self._where.kubeconfig or (str(settings.kubeconfig) if settings.kubeconfig else None)
+        return path, self._where.context or settings.kubeconfig_context
+
+    def cluster_info(self) -> ClusterInfo:
+        """The cluster that this project acts on."""
+        return self.world.cluster.info()
+
+    @property
+    def target(self) -> LockTarget:
+        """Identity of the project on its cluster."""
+        return LockTarget(self.config.name, self.cluster_info().uid, self.config.settings.namespace)
+
+    def plan(self, apps: Sequence[str] = ()) -> Plan:
+        """What an apply would do. Reads only. Raises ProjectError, SurroundingsError or StateError."""
+        from sbkube.engine.prepare import Selection, prepare
+
+        return prepare(self.config, self.world, Selection(tuple(apps)))
+
+    def plan_delete(self, apps: Sequence[str] = (), *, delete_data: bool = False) -> Plan:
+        """What a delete would do; objects that hold data only with `delete_data`."""
+        from sbkube.engine.prepare import Selection
+        from sbkube.engine.remove import plan_delete
+
+        return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
+
+    def plan_rollback(
+        self,
+        reference: str = "",
+        *,
+        to: str = "",
+        apps: Sequence[str] = (),
+        force: bool = False,
+        delete_data: bool = False,
+    ) -> Plan:
+        """What a rollback to the state before `reference` (or to what `to` left) would do."""
+        from sbkube.engine.rollback import Undo, plan_rollback
+
+        if reference and to:
+            raise UsageError("give either a deployment to undo, or --to, not both")
+        return plan_rollback(self.config, self.world, Undo(reference, to, tuple(apps), force, delete_data))
+
+    def masked(self, plan: Plan) -> Plan:
+        """The plan as people may see it: secret values replaced."""
+        from sbkube.plan.redact import Redactor
+
+        return Redactor(self.ledger.redaction_key(), self.config.settings.sensitive).plan(plan)
+
+    def execute(
+        self, plan: Plan, *, command: str, args: Mapping[str, Any] | None = None, wait_for_lock: float = 0
+    ) -> Result:
+        """Execute a plan under the lock, recorded. What fails in the cluster is in the result, not raised.
+
+        Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
+        the record failed. `wait_for_lock` is in seconds.
+        """
+        from sbkube.engine.execute import execute
+        from sbkube.engine.lock import RunLock
+        from sbkube.engine.recover import settle_interrupted
+
+        world = self.world
+        lock = RunLock(world, self.target, command, wait=wait_for_lock)
+        record: DeploymentRecord | None = None
+        try:
+            for settled in settle_interrupted(world, self.target):
+                world.emit(
+                    "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
+                )
+            run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
+            record = run.record
+        except RecordLost as error:
+            error.hint = f"outcomes are in {self._dump(error)}"
+            raise
+        finally:
+            done = record is not None and record.status is DeploymentStatus.SUCCESS
+            lock.release(record, gone=plan.purpose == "delete" and done)
+        detail = self.ledger.detail(run.record.deployment_id)
+        return Result(detail, run.outcomes, exit_code(run.record.status))
+
+    def recover(self) -> tuple[DeploymentRecord, ...]:
+        """Settle what interrupted runs of this project left open."""
+        from sbkube.engine.lock import RunLock
+        from sbkube.engine.recover import settle_interrupted
+
+        lock = RunLock(self.world, self.target, "recover")
+        try:
+            return settle_interrupted(self.world, self.target)
+        finally:
+            lock.release()
+
+    def status(self, apps: Sequence[str] = ()) -> StatusReport:
+        """How everything that was deployed is now."""
+        from sbkube.engine.inspect import status
+
+        return status(self.config, self.world, tuple(apps))
+
+    def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
+        """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""
+        return tuple(self.ledger.list_deployments(project=self.config.name, **filters))
+
+    def show(self, reference: str) -> DeploymentDetail:
+        """One deployment with everything below it; no cluster is needed for a full id."""
+        return self.ledger.detail(reference)
+
+    def template(self, apps: Sequence[str] = ()) -> str:
+        """All manifests as they would be sent, secret values masked."""
+        from sbkube.engine.template import template
+
+        return template(self.config, self.world, tuple(apps), self.ledger.redaction_key())
+
+    def validate(self) -> tuple[str, ...]:
+        """Warnings about the project; its errors were raised when it was opened."""
+        return self.config.warnings
+
+    def _describe(self, plan: Plan, command: str, args: Mapping[str, Any] | None) -> DeploymentCreate:
+        from sbkube.edges import origin
+
+        info = self.cluster_info()
+        sources = {app.name: dict(app.sources) for app in plan.apps if app.sources}
+        return DeploymentCreate(
+            cluster=info.name,
+            namespace=self.config.settings.namespace,
+            app_config_dir=str(self.config.folder),
+            config_file_path=str(self.config.path),
+            command=command,
+            config_snapshot=self.config.snapshot(),
+            command_args=dict(args or {}),
+            sources_snapshot=sources,
+            sbkube_version=__version__,
+            operator=getpass.getuser(),
+            parent=plan.parent or None,
+            project=self.config.name,
+            cluster_uid=info.uid,
+            context=info.context,
+            host=socket.gethostname(),
+            kubernetes_user=info.user,
+            origin=origin.describe(self.config.folder, self._environ),
+        )
+
+    def _dump(self, error: RecordLost) -> str:
+        """Write outcomes that the database may not have beside it, else to the temporary folder, else to stderr."""
+        document = {
+            "schema": "sbkube/outcomes/v1",
+            "deployment": error.deployment,
+            "outcomes": [_plain(o) for o in error.outcomes if isinstance(o, Outcome)],
+        }
+        text = json.dumps(document, indent=1, default=str)
+        name = f"sbkube-outcomes-{error.deployment}.json"
+        for folder in (self.ledger.folder(), Path(tempfile.gettempdir())):
+            if folder is None:
+                continue
+            path = folder / name
+            try:
+                path.touch(mode=0o600)
+                path.write_text(text)
+            except OSError:
+                continue
+            return str(path)
+        sys.stderr.write(text + "\n")
+        return "the lines above"
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome without images (they may hold secrets), but with what identifies them."""
+    after = (outcome.after or {}).get("metadata") or {}
+    bare = replace(outcome, before=None, after=None, release=None, previous=None, objects=())
+    return {
+        **{k: v for k, v in asdict(bare).items() if v},
+        "uid": after.get("uid"),
+        "resource_version": after.get("resourceVersion"),
+        "revision": outcome.release.revision if outcome.release else None,
+    }
+
+
+def exit_code(status: DeploymentStatus) -> int:
+    """The exit code that a recorded status means."""
+    return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: 130}.get(status, 1)
+
+
+def state_url(option: str | None, environ: Mapping[str, str], setting: str | None) -> str | None:
+    """`--state-url`, then `SBKUBE_STATE_URL`, then `settings.state.url`, then the default (None)."""
+    return option or environ.get("SBKUBE_STATE_URL") or setting
+
+
+def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
+    """Deployments of all projects in a state database, newest first; needs neither project nor cluster."""
+    from sbkube.state.tracker import DeploymentTracker
+
+    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    try:
+        return tuple(ledger.list_deployments(**filters))
+    finally:
+        ledger.close()
+
+
+def show(reference: str, url: str | None = None) -> DeploymentDetail:
+    """One deployment by id or unambiguous prefix; needs neither project nor cluster."""
+    from sbkube.state.tracker import DeploymentTracker
+
+    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    try:
+        return ledger.detail(reference)
+    finally:
+        ledger.close()
+
+
+def sandbox(folder: str | Path = ".") -> Sandbox:
+    """The sandbox that belongs to a folder."""
+    from sbkube.edges.sandbox import Sandbox
+
+    return Sandbox(Path(folder) / SANDBOX_DIR)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the project file."""
+    from sbkube.config.schema import json_schema
+
+    return json_schema()
+
+
+def init_project(folder: str | Path, name: str | None = None) -> list[Path]:
+    """Write a small project to start from; raises UsageError rather than overwrite anything."""
+    from sbkube.config.starter import starter_files
+
+    root = Path(folder)
+    files = starter_files(name or root.resolve().name)
+    if existing := [f for f in files if (root / f).exists()]:
+        raise UsageError(f"{root / existing[0]} exists already", hint="choose an empty folder")
+    for relative, text in files.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [root / f for f in files]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+def doctor(project: Project | None = None, where: Where = Where()) -> tuple[Check, ...]:
+    """Look at everything that a deployment needs, one check each; nothing is raised and nothing written."""
+    from sbkube.edges.doctor import examine
+
+    settings = project.config.settings if project else None
+    kubeconfig = where.kubeconfig or (str(settings.kubeconfig) if settings and settings.kubeconfig else None)
+    if where.sandbox:
+        kubeconfig = str(sandbox(project.config.folder if project else ".").up())
+    context = where.context or (settings.kubeconfig_context if settings else None)
+    checks = [Check(*found) for found in examine(kubeconfig, context, os.environ)]
+    return (*checks, _state_check(where, settings.state_url if settings else None))
+
+
+def _state_check(where: Where, setting: str | None) -> Check:
+    from sbkube.state.tracker import DeploymentTracker
+
+    try:
+        ledger = DeploymentTracker(state_url(where.state_url, os.environ, setting))
+        text = ledger.describe()
+        ledger.close()
+    except StateError as error:
+        return Check("state", False, str(error), error.hint or "")
+    return Check("state", True, text)

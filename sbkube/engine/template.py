@@ -1,0 +1,25 @@
+"""`template`: the manifests as they would be sent."""
+
+from __future__ import annotations
+
+import yaml
+
+from sbkube.config.model import ProjectConfig
+from sbkube.engine.desired import render_all, resolve
+from sbkube.engine.prepare import Selection, selected_apps
+from sbkube.engine.surroundings import ReleaseIndex, Surroundings
+from sbkube.plan.redact import Redactor
+
+
+def template(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...], key: bytes) -> str:
+    """All desired objects as one YAML stream, each app under a comment with its name; Secrets are masked."""
+    index = ReleaseIndex(world.helm)
+    chosen = selected_apps(config, Selection(apps))
+    redactor = Redactor(key, config.settings.sensitive)
+    parts = []
+    for app in resolve(config, render_all(config, chosen, world, index), world, index):
+        for item in (*app.objects, *(app.release.objects if app.release else ())):
+            source = f" {item.source}" if item.source else ""
+            text = yaml.safe_dump(redactor.body(item.body), sort_keys=False, allow_unicode=True)
+            parts.append(f"# app {app.spec.name}:{source}\n{text}")
+    return "---\n" + "---\n".join(parts) if parts else ""
