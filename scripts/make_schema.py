@@ -52,8 +52,12 @@ def node(schema: Json) -> Json:
 def attributes(schema: Json) -> Json:
     """The merge rules of one property or definition."""
     out: Json = {}
-    for ours, theirs in (("l", "list-type"), ("k", "list-map-keys"), ("s", "patch-strategy"),
-                         ("y", "patch-merge-key")):
+    for ours, theirs in (
+        ("l", "list-type"),
+        ("k", "list-map-keys"),
+        ("s", "patch-strategy"),
+        ("y", "patch-merge-key"),
+    ):
         if f"x-kubernetes-{theirs}" in schema:
             out[ours] = schema[f"x-kubernetes-{theirs}"]
     if schema.get("x-kubernetes-map-type") == "atomic":

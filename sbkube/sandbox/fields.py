@@ -196,7 +196,9 @@ def _refusal(conflicts: list[tuple[Json, Fields]]) -> StatusError:
         texts = [fieldset.path_text(p) for p in fieldset.paths(clash)]
         found.setdefault(_who(entry), []).extend(texts)
     causes = [
-        Cause("FieldManagerConflict", f"conflict with {who}", path) for who, ps in sorted(found.items()) for path in ps
+        Cause("FieldManagerConflict", f"conflict with {who}", path)
+        for who, ps in sorted(found.items())
+        for path in ps
     ]
     count = len(causes)
     if count == 1:

@@ -1,0 +1,127 @@
+"""From what a client sent to an object of the right types: unknown fields out, wrong types refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sbkube.sandbox.kinds import Kind
+from sbkube.sandbox.schema import Type, type_of
+from sbkube.sandbox.status import bad_request
+
+Json = dict[str, Any]
+_GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
+
+
+@dataclass(slots=True)
+class Decoded:
+    """An object and what was odd about it: paths of unknown fields."""
+
+    obj: Json
+    unknown: list[str] = field(default_factory=list)
+
+
+class WrongType(ValueError):
+    """A value does not fit its field; the text is Go's."""
+
+
+def decode(kind: Kind, obj: Json) -> Decoded:
+    """Checks the types of `obj`, drops unknown fields and nulls. Raises StatusError 400 for a wrong type.
+
+    The result shares nothing that is changed later with `obj`.
+    """
+    out = Decoded({})
+    try:
+        out.obj = _struct(type_of(kind), obj, "", out.unknown)
+    except WrongType as error:
+        raise bad_request(
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
+        ) from None
+    return out
+
+
+def _value(kind: Type, value: Any, path: str, unknown: list[str]) -> Any:
+    what = kind.what
+    if what == "scalar":
+        return _scalar(kind, value, path)
+    if what == "any":
+        return value
+    if what == "list":
+        if not isinstance(value, list):
+            raise WrongType(
+                f"json: cannot unmarshal {_json_name(value)} into Go struct field {_last(path)} of type []"
+            )
+        element = kind.element
+        assert element is not None
+        return [_value(element, v, f"{path}[{n}]", unknown) for n, v in enumerate(value) if v is not None]
+    if not isinstance(value, dict):
+        raise WrongType(
+            f"json: cannot unmarshal {_json_name(value)} into Go struct field {_last(path)} of type "
+            + ("map[string]string" if what == "map" else kind.name.rpartition(".api.")[2] or kind.name)
+        )
+    if what == "map":
+        return {k: _map_value(kind, v, f"{path}.{k}", unknown) for k, v in value.items()}
+    return _struct(kind, value, path, unknown)
+
+
+def _map_value(kind: Type, value: Any, path: str, unknown: list[str]) -> Any:
+    element = kind.element
+    assert element is not None
+    if value is None:
+        return "" if element.scalar in ("string", "bytes") else None
+    return _value(element, value, path, unknown)
+
+
+def _struct(kind: Type, value: Json, path: str, unknown: list[str]) -> Json:
+    out = {}
+    fields = kind.fields
+    for key, child in value.items():
+        known = fields.get(key)
+        where = f"{path}.{key}" if path else key
+        if known is None:
+            if kind.what == "any" or kind.preserve:
+                out[key] = child
+            else:
+                unknown.append(where)
+        elif child is not None:
+            out[key] = _value(known, child, where, unknown)
+    return out
+
+
+def _scalar(kind: Type, value: Any, path: str) -> Any:
+    wanted = kind.scalar
+    if wanted in ("string", "bytes", "time"):
+        good = isinstance(value, str)
+    elif wanted == "boolean":
+        good = isinstance(value, bool)
+    elif wanted == "integer":
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        good = isinstance(value, int) and not isinstance(value, bool)
+    elif wanted == "quantity":
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value)
+        good = isinstance(value, str)
+    elif wanted == "int-or-string":
+        good = isinstance(value, (int, str)) and not isinstance(value, bool)
+    else:
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not good:
+        go = _GO.get(wanted, wanted)
+        go = kind.format if wanted == "integer" and kind.format else go
+        raise WrongType(
+            f"json: cannot unmarshal {_json_name(value)} into Go struct field {_last(path)} of type {go}"
+        )
+    return value
+
+
+def _json_name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+
+
+def _last(path: str) -> str:
+    return path

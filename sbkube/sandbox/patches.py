@@ -1,0 +1,241 @@
+"""JSON patch (RFC 6902), JSON merge patch (RFC 7396) and Kubernetes' strategic merge patch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from sbkube.sandbox.schema import ANY, Type
+
+Json = dict[str, Any]
+
+
+class PatchError(ValueError):
+    """The patch cannot be read or carried out; `code` is 400 or 422."""
+
+    def __init__(self, message: str, code: int = 422) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396; the arguments stay as they are."""
+    if not isinstance(patch, dict):
+        return patch
+    out = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            out.pop(key, None)
+        else:
+            out[key] = merge_patch(out.get(key), value)
+    return out
+
+
+def json_patch(target: Json, operations: list[Any]) -> Json:
+    """RFC 6902 on a copy of `target`. Raises PatchError."""
+    doc: Any = orjson.loads(orjson.dumps(target))
+    for operation in operations:
+        if not isinstance(operation, dict):
+            raise PatchError("json: cannot unmarshal into Go value of type jsonpatch.Operation", 400)
+        doc = _operate(doc, operation)
+    found: Json = doc
+    return found
+
+
+def _operate(doc: Any, operation: Json) -> Any:
+    what, path = operation.get("op"), operation.get("path")
+    if not isinstance(path, str):
+        raise PatchError(f"{what} operation missing path")
+    if what in ("add", "replace", "test"):
+        return _set(doc, str(what), path, operation.get("value"))
+    if what == "remove":
+        _take(doc, path, "remove")
+        return doc
+    if what in ("move", "copy"):
+        source = str(operation.get("from", ""))
+        value = _take(doc, source, what) if what == "move" else _lookup(doc, source, what)
+        return _set(doc, "add", path, orjson.loads(orjson.dumps(value)))
+    raise PatchError(f"Unexpected kind: {what}")
+
+
+def _steps(path: str) -> list[str]:
+    return [s.replace("~1", "/").replace("~0", "~") for s in path.split("/")[1:]]
+
+
+def _missing(what: str, path: str, parent: bool = False) -> PatchError:
+    if what == "add" or parent:
+        return PatchError(f'{what} operation does not apply: doc is missing path: "{path}": missing value')
+    return PatchError(f"{what} operation does not apply: doc is missing key: {path}: missing value")
+
+
+def _index(what: str, items: list[Any], step: str, path: str, end: int) -> int:
+    try:
+        at = int(step)
+    except ValueError:
+        raise PatchError(
+            f'{what} operation does not apply: strconv.Atoi: parsing "{step}": invalid syntax'
+        ) from None
+    if at < 0:
+        at += len(items)
+    if not 0 <= at < end:
+        raise PatchError(
+            f"{what} operation does not apply: doc is missing path: {path}: invalid index referenced"
+            if what != "add"
+            else f"add operation does not apply: Unable to access invalid index: {step}: invalid index referenced"
+        )
+    return at
+
+
+def _parent(doc: Any, path: str, what: str) -> tuple[Any, str]:
+    steps = _steps(path)
+    for step in steps[:-1]:
+        if isinstance(doc, list):
+            doc = doc[_index(what, doc, step, path, len(doc))]
+        elif isinstance(doc, dict) and step in doc:
+            doc = doc[step]
+        else:
+            raise _missing(what, path, parent=True)
+    if not isinstance(doc, (dict, list)):
+        raise _missing(what, path, parent=True)
+    return doc, steps[-1] if steps else ""
+
+
+def _lookup(doc: Any, path: str, what: str) -> Any:
+    if not path:
+        return doc
+    parent, step = _parent(doc, path, what)
+    if isinstance(parent, list):
+        return parent[_index(what, parent, step, path, len(parent))]
+    if step not in parent:
+        raise _missing(what, path)
+    return parent[step]
+
+
+def _take(doc: Any, path: str, what: str) -> Any:
+    parent, step = _parent(doc, path, what)
+    if isinstance(parent, list):
+        return parent.pop(_index(what, parent, step, path, len(parent)))
+    if step not in parent:
+        raise PatchError(
+            f"{what} operation does not apply: Unable to remove nonexistent key: {step}: missing value"
+            if what == "remove"
+            else str(_missing(what, path))
+        )
+    return parent.pop(step)
+
+
+def _set(doc: Any, what: str, path: str, value: Any) -> Any:
+    if not path:
+        if what == "test" and doc != value:
+            raise PatchError(f"testing value {path} failed: test failed")
+        return doc if what == "test" else value
+    if what == "test":
+        parent, step = _parent(doc, path, what)
+        found = (
+            parent.get(step) if isinstance(parent, dict) else parent[_index(what, parent, step, path, len(parent))]
+        )
+        if found != value:
+            raise PatchError(f"testing value {path} failed: test failed")
+        return doc
+    parent, step = _parent(doc, path, what)
+    if isinstance(parent, dict):
+        if what == "replace" and step not in parent:
+            raise _missing(what, path)
+        parent[step] = value
+    elif what == "replace":
+        parent[_index(what, parent, step, path, len(parent))] = value
+    else:
+        parent.insert(len(parent) if step == "-" else _index(what, parent, step, path, len(parent) + 1), value)
+    return doc
+
+
+def strategic(kind: Type, target: Any, patch: Json) -> Json:
+    """The strategic merge of `patch` into `target` (apimachinery `strategicpatch`). Raises PatchError."""
+    if patch.get("$patch") == "replace":
+        return {k: v for k, v in patch.items() if k != "$patch"}
+    if patch.get("$patch") == "delete":
+        return {}
+    out: Json = dict(target) if isinstance(target, dict) else {}
+    retain = patch.get("$retainKeys")
+    if retain is not None:
+        out = {k: v for k, v in out.items() if k in retain}
+    for key, value in patch.items():
+        if key.startswith("$"):
+            _directive(kind, out, key, value)
+            continue
+        if value is None:
+            out.pop(key, None)
+            continue
+        out[key] = _merged(kind.field(key), out.get(key), value, f"$setElementOrder/{key}" in patch)
+    for key, order in patch.items():
+        if key.startswith("$setElementOrder/"):
+            name = key.removeprefix("$setElementOrder/")
+            if isinstance(out.get(name), list):
+                out[name] = _ordered(kind.field(name), out[name], order)
+    return out
+
+
+def _directive(kind: Type, out: Json, key: str, value: Any) -> None:
+    if key.startswith("$deleteFromPrimitiveList/"):
+        name = key.removeprefix("$deleteFromPrimitiveList/")
+        out[name] = [i for i in out.get(name) or [] if i not in value]
+
+
+def _merged(kind: Type, old: Any, value: Any, ordered: bool) -> Any:
+    if isinstance(value, dict):
+        if "replace" in kind.strategy and "retainKeys" not in kind.strategy:
+            return value
+        return strategic(kind, old, value)
+    if not isinstance(value, list):
+        return value
+    if "merge" not in kind.strategy:
+        return value
+    if not kind.merge_key:
+        items = list(old or [])
+        items += [v for v in value if v not in items]
+        return items
+    return _merge_items(kind, old or [], value)
+
+
+def _merge_items(kind: Type, old: list[Any], patch: list[Any]) -> list[Any]:
+    key, element = kind.merge_key, kind.element or ANY
+    if any(isinstance(p, dict) and p.get("$patch") == "replace" and key not in p for p in patch):
+        return [p for p in patch if not (isinstance(p, dict) and "$patch" in p)]
+    items = list(old)
+    for part in patch:
+        if not isinstance(part, dict) or key not in part:
+            raise PatchError(f"map: {_go(part)} does not contain declared merge key: {key}", 500)
+        at = next((i for i, o in enumerate(items) if o.get(key) == part[key]), None)
+        if part.get("$patch") == "delete":
+            items = [i for i in items if i.get(key) != part[key]]
+        elif at is None:
+            items.append(strategic(element, {}, part))
+        else:
+            items[at] = strategic(element, items[at], part)
+    return items
+
+
+def _go(value: Any) -> str:
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{k}:{_go(v)}" for k, v in sorted(value.items())) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(_go(v) for v in value) + "]"
+    return str(value)
+
+
+def _ordered(kind: Type, items: list[Any], order: list[Any]) -> list[Any]:
+    """Items that `order` names come in its order; the others stay behind what they stood behind."""
+    key = kind.merge_key
+    wanted = [o.get(key) if key and isinstance(o, dict) else o for o in order]
+    named = {repr(w): n for n, w in enumerate(wanted)}
+
+    def place(item: Any) -> int | None:
+        return named.get(repr(item.get(key) if key and isinstance(item, dict) else item))
+
+    listed = sorted((i for i in items if place(i) is not None), key=lambda i: place(i) or 0)
+    out: list[Any] = []
+    rest = iter(listed)
+    for item in items:
+        out.append(item if place(item) is None else next(rest))
+    return out

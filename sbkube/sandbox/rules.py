@@ -1,0 +1,165 @@
+"""What differs between kinds when they are written: generations, status, deletion, and the checks in front."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sbkube.sandbox import defaults as _defaults
+from sbkube.sandbox.access import Deletion
+from sbkube.sandbox.kinds import Kind
+from sbkube.sandbox.status import Cause, bad_request, conflict
+from sbkube.sandbox.zeros import zero_status
+
+if TYPE_CHECKING:
+    from sbkube.sandbox.api import Api
+
+Json = dict[str, Any]
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_GENERATIONS = {
+    ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet"),
+    ("batch", "Job"), ("batch", "CronJob"), ("", "ReplicationController"), ("", "Pod"),
+    ("networking.k8s.io", "Ingress"), ("networking.k8s.io", "IngressClass"),
+    ("networking.k8s.io", "NetworkPolicy"), ("policy", "PodDisruptionBudget"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"), ("scheduling.k8s.io", "PriorityClass"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+    ("discovery.k8s.io", "EndpointSlice"),
+}  # fmt: skip
+
+__all__ = ["zero_status"]
+
+
+def random_suffix() -> str:
+    """Five characters as `generateName` appends them."""
+    return "".join(secrets.choice(_SUFFIX) for _ in range(5))
+
+
+def required(path: str, detail: str = "") -> Cause:
+    """A missing field."""
+    return Cause("FieldValueRequired", f"Required value: {detail}" if detail else "Required value", path)
+
+
+def has_generation(kind: Kind) -> bool:
+    """Whether objects of this kind count their generations."""
+    return kind.custom or (kind.group, kind.kind) in _GENERATIONS
+
+
+def is_new_generation(kind: Kind, old: Json, new: Json) -> bool:
+    """Whether the desired state differs."""
+    skipped = {"metadata", "apiVersion", "kind"}
+    if kind.subresource("status"):
+        skipped.add("status")
+    return any(old.get(k) != new.get(k) for k in (old.keys() | new.keys()) - skipped)
+
+
+def reset_fields(kind: Kind, subresource: str) -> tuple[tuple[str, ...], ...]:
+    """Paths that a write through this endpoint cannot own."""
+    if not kind.subresource("status"):
+        return ()
+    if subresource == "status":
+        return (("f:spec",), ("f:metadata", "f:labels")) if not kind.custom else (("f:spec",), ("f:metadata",))
+    return (("f:status",),)
+
+
+def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
+    """Keeps the half of the object that this endpoint does not write."""
+    if subresource == "status":
+        kept = {k: v for k, v in live.items() if k not in ("status", "metadata")}
+        status = new.get("status")
+        for key in set(new) - {"metadata"}:
+            del new[key]
+        new.update(kept)
+        if status is not None:
+            new["status"] = status
+        source = live["metadata"]
+        names = ("labels",) if not kind.custom else ("labels", "annotations", "finalizers", "ownerReferences")
+        for name in names:
+            new["metadata"].pop(name, None)
+            if name in source:
+                new["metadata"][name] = source[name]
+    elif kind.subresource("status"):
+        new.pop("status", None)
+        if "status" in live:
+            new["status"] = live["status"]
+
+
+def defaults(api: Api, kind: Kind, obj: Json) -> None:
+    """Fills in defaults."""
+    if not kind.custom:
+        _defaults.apply_defaults(kind, obj)
+
+
+def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
+    """What admission and allocation add."""
+
+
+def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
+    """All that is wrong with an object."""
+    return []
+
+
+def check_apply(kind: Kind, namespace: str, name: str, body: Any) -> None:
+    """Refuses an applied object that is not one, or is another one."""
+    if not isinstance(body, dict):
+        raise bad_request(
+            "error decoding YAML: json: cannot unmarshal into Go value of type map[string]interface {}"
+        )
+    metadata = body.get("metadata") or {}
+    if metadata.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    sent = metadata.get("name", name)
+    if sent != name:
+        raise bad_request(f"the name of the object ({sent}) does not match the name on the URL ({name})")
+
+
+def check_preconditions(kind: Kind, live: Json, how: Deletion) -> None:
+    """Refuses a deletion whose preconditions do not hold."""
+    metadata = live["metadata"]
+    name = metadata["name"]
+    if how.uid and how.uid != metadata["uid"]:
+        raise conflict(
+            kind,
+            name,
+            f"Precondition failed: UID in precondition: {how.uid}, UID in object meta: {metadata['uid']}",
+        )
+    if how.resource_version and how.resource_version != metadata["resourceVersion"]:
+        raise conflict(
+            kind,
+            name,
+            f"Precondition failed: ResourceVersion in precondition: {how.resource_version}, "
+            f"ResourceVersion in object meta: {metadata['resourceVersion']}",
+        )
+
+
+def finalizers_for(kind: Kind, present: list[str], how: Deletion) -> list[str]:
+    """The finalizers a deleted object has to wait for."""
+    kept = [f for f in present if f not in ("orphan", "foregroundDeletion")]
+    if how.propagation == "Orphan":
+        return [*kept, "orphan"]
+    if how.propagation == "Foreground":
+        return [*kept, "foregroundDeletion"]
+    return kept if how.propagation else present
+
+
+def grace(kind: Kind, live: Json, how: Deletion) -> int:
+    """For how many seconds a deleted object stays: only pods that run somewhere do."""
+    if (kind.group, kind.kind) != ("", "Pod"):
+        return 0
+    spec = live.get("spec", {})
+    if not spec.get("nodeName") or live.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    return how.grace if how.grace is not None else int(spec.get("terminationGracePeriodSeconds") or 30)
+
+
+def holds(kind: Kind, obj: Json) -> bool:
+    """Whether the object's own finalizers (a namespace's `spec.finalizers`) keep it."""
+    return kind.store_key == "namespaces" and bool(obj.get("spec", {}).get("finalizers"))
+
+
+def terminating(kind: Kind, obj: Json) -> None:
+    """What a started deletion changes in the object itself."""
+    if kind.store_key == "namespaces":
+        obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}

@@ -1,0 +1,185 @@
+"""Where the objects are: an index in memory, every change in SQLite before it counts as done.
+
+Changes are visible at once and committed by a writer thread that takes all waiting changes into one
+transaction (group commit). `flushed()` waits until everything written so far is on disk: a request is answered
+after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+KEPT_EVENTS = 20_000
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS objects (
+    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, rv INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
+_RV = "INSERT OR REPLACE INTO meta VALUES ('rv', ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change: `what` is ADDED, MODIFIED or DELETED; `old` is the object before (None when added).
+
+    `new` of a deletion is the last state, with the resource version of the deletion.
+    """
+
+    rv: int
+    what: str
+    resource: str
+    namespace: str
+    name: str
+    old: Json | None
+    new: Json
+
+
+class Store:
+    """All objects, by store key (`deployments.apps`) and (namespace, name). Stored dicts must never be changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
+        self._objects: dict[str, dict[Key, Json]] = {}
+        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._listeners: list[Callable[[Event], None]] = []
+        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._writing: asyncio.Future[None] | None = None
+        self._next: asyncio.Future[None] | None = None
+        self._writer = ThreadPoolExecutor(1, "store")
+        self.rv = 1000
+        self._load()
+        self.oldest = self.rv
+
+    def _load(self) -> None:
+        for resource, namespace, name, body in self._db.execute(
+            "SELECT resource, namespace, name, body FROM objects"
+        ):
+            self._objects.setdefault(resource, {})[namespace, name] = orjson.loads(body)
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'rv'").fetchone()
+        if row:
+            self.rv = int(row[0])
+
+    def get(self, resource: str, namespace: str, name: str) -> Json | None:
+        """The stored object, not to be changed; None when there is none."""
+        found = self._objects.get(resource)
+        return found.get((namespace, name)) if found else None
+
+    def items(self, resource: str, namespace: str = "") -> list[tuple[Key, Json]]:
+        """The objects of one resource (in one namespace, or in all), ordered by namespace and name."""
+        found = self._objects.get(resource) or {}
+        if namespace:
+            return sorted((i for i in found.items() if i[0][0] == namespace), key=_key)
+        return sorted(found.items(), key=_key)
+
+    def resources(self) -> list[str]:
+        """The store keys that hold objects."""
+        return [r for r, found in self._objects.items() if found]
+
+    def put(self, resource: str, namespace: str, name: str, obj: Json) -> Json:
+        """Stores `obj` (its metadata gets the new resource version, in place) and tells the listeners."""
+        self.rv += 1
+        obj["metadata"]["resourceVersion"] = str(self.rv)
+        place = self._objects.setdefault(resource, {})
+        old = place.get((namespace, name))
+        place[namespace, name] = obj
+        self._pending.append((_PUT, (resource, namespace, name, self.rv, orjson.dumps(obj))))
+        self._tell(Event(self.rv, "MODIFIED" if old else "ADDED", resource, namespace, name, old, obj))
+        return obj
+
+    def drop(self, resource: str, namespace: str, name: str) -> Json | None:
+        """Removes an object; returns its last state with the resource version of the deletion."""
+        old = self._objects.get(resource, {}).pop((namespace, name), None)
+        if old is None:
+            return None
+        self.rv += 1
+        new = {**old, "metadata": {**old["metadata"], "resourceVersion": str(self.rv)}}
+        self._pending.append((_DROP, (resource, namespace, name)))
+        self._tell(Event(self.rv, "DELETED", resource, namespace, name, old, new))
+        return new
+
+    def _tell(self, event: Event) -> None:
+        if len(self._events) == KEPT_EVENTS:
+            self.oldest = self._events[0].rv
+        self._events.append(event)
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Calls `listener` for each change from now on; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def since(self, rv: int) -> Iterator[Event]:
+        """The kept changes after `rv`; ask `oldest` first whether all of them are kept."""
+        return (e for e in tuple(self._events) if e.rv > rv)
+
+    async def flushed(self) -> None:
+        """Returns when everything written so far is committed. Raises sqlite3.Error when it cannot be."""
+        if not self._pending:
+            if self._writing is not None:
+                await asyncio.shield(self._writing)
+            return
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        mine = self._next
+        if self._writing is None:
+            self._start()
+        await asyncio.shield(mine)
+
+    def _start(self) -> None:
+        """Hands everything that waits to the writer thread."""
+        batch, self._pending = self._pending, []
+        self._writing, self._next = self._next, None
+        work = asyncio.get_running_loop().run_in_executor(self._writer, self._write, batch, self.rv)
+        work.add_done_callback(self._finish)
+
+    def _finish(self, work: asyncio.Future[None]) -> None:
+        waiting, self._writing = self._writing, None
+        if waiting is not None and not waiting.done():
+            failure = work.exception()
+            if failure is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(failure)
+        if self._next is not None:
+            self._start()
+
+    def _write(self, batch: list[tuple[str, tuple[Any, ...]]], rv: int) -> None:
+        self._db.execute("BEGIN")
+        try:
+            for statement, values in batch:
+                self._db.execute(statement, values)
+            self._db.execute(_RV, (rv,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Writes what waits and closes the file."""
+        self._writer.shutdown(wait=True)
+        if self._pending:
+            self._write(self._pending, self.rv)
+            self._pending = []
+        self._db.close()
+
+
+def _key(item: tuple[Key, Json]) -> Key:
+    return item[0]
