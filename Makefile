@@ -1,0 +1,52 @@
+# The same commands that CI calls. Everything happens in .venv; nothing outside this folder is changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+FAST ?= -n 2
+
+.PHONY: help demo test check fix bench docs lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sbkube needs Python 3.11 or newer: make PYTHON=python3.12 …" or 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml requirements-dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock -e .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock -e '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the main job, from an empty sandbox to a rollback
+	@$(BIN)/python scripts/demo.py
+
+test: $(READY_DEV)  ## all tests of the short run
+	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+check: $(READY_DEV)  ## linters, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY_DEV)  ## repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY_DEV)  ## measure; prints a table
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(READY_DEV)  ## reference files that are made from the code
+	$(BIN)/python scripts/make_docs.py
+
+lock: $(READY_DEV)  ## renew the development lock file
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --extra postgres --no-emit-index-url --no-header -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .sbkube
