@@ -1,0 +1,90 @@
+"""The difference of two images of an object, as a unified diff of their YAML."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sbkube.report.ink import Ink
+from sbkube.report.yaml_text import dump
+
+CONTEXT = 3
+_SERVER_META = frozenset(
+    {"managedFields", "creationTimestamp", "resourceVersion", "uid", "generation", "selfLink", "deletionTimestamp"}
+)
+
+
+def readable(body: Mapping[str, Any] | None) -> dict[str, Any]:
+    """An object without what only the server writes."""
+    if body is None:
+        return {}
+    clean = {name: value for name, value in body.items() if name != "status"}
+    meta = clean.get("metadata")
+    if isinstance(meta, Mapping):
+        clean["metadata"] = {name: value for name, value in meta.items() if name not in _SERVER_META}
+    return clean
+
+
+def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ink: Ink) -> list[str]:
+    """Coloured lines of the difference; every hunk is headed by the path of its first change."""
+    old, new = (dump(body).splitlines() if (body := readable(side)) else [] for side in (before, after))
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    lines: list[str] = []
+    for group in matcher.get_grouped_opcodes(CONTEXT):
+        if old and new:
+            lines.append(ink.cyan(f"@@ {_heading(group, old, new)}"))
+        for tag, a1, a2, b1, b2 in group:
+            if tag == "equal":
+                lines += [f"  {line}" for line in old[a1:a2]]
+                continue
+            lines += [ink.red(f"- {line}") for line in old[a1:a2]]
+            lines += [ink.green(f"+ {line}") for line in new[b1:b2]]
+    return lines
+
+
+def _heading(group: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str]) -> str:
+    tag, a1, _, b1, _ = next(code for code in group if code[0] != "equal")
+    return path_at(new, b1) if tag == "insert" else path_at(old, a1)
+
+
+def path_at(lines: Sequence[str], at: int) -> str:
+    """The keys above a line of block YAML, like `spec.template.spec.containers[0].image`."""
+    if at >= len(lines):
+        return ""
+    parts: list[str] = []
+    depth = _depth(lines[at]) + (2 if lines[at].strip().startswith("-") else 1)
+    for index in range(at, -1, -1):
+        line, here = lines[index], _depth(lines[index])
+        if here >= depth or not line.strip():
+            continue
+        if line.strip().startswith("- "):
+            inner = _dotted(line) if here + 1.5 < depth else ""  # the first key stands two columns further in
+            parts.append(f"[{_position(lines, index)}]{inner}")
+        else:
+            parts.append(_dotted(line))
+        depth = here
+    return "".join(reversed(parts)).lstrip(".")
+
+
+def _depth(line: str) -> float:
+    """Indentation; an item of a list stands half a step below the key whose list it is in."""
+    spaces = len(line) - len(line.lstrip(" "))
+    return spaces + 0.5 if line.strip().startswith("-") else float(spaces)
+
+
+def _dotted(line: str) -> str:
+    key, colon, _ = line.strip().removeprefix("- ").partition(":")
+    return f".{key}" if colon else ""
+
+
+def _position(lines: Sequence[str], at: int) -> int:
+    """Which item of its list the line begins."""
+    depth, count = _depth(lines[at]), 0
+    for index in range(at - 1, -1, -1):
+        here = _depth(lines[index])
+        if here < depth:
+            break
+        if here == depth:
+            count += 1
+    return count

@@ -1,0 +1,68 @@
+"""The last guard before the terminal: nothing that sits in a Secret is shown in clear.
+
+Plans and records come here masked already; whatever does not look masked is hidden again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sbkube.models.plan import FieldChange
+from sbkube.models.resource import ResourceKey
+
+HIDDEN = "(masked)"
+_MASKED = re.compile(r"^\(masked( [0-9a-f]+)?(, changed)?\)$")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_SECRET_FIELDS = ("data", "stringData")
+
+
+def secret(key: ResourceKey) -> bool:
+    """A core Secret."""
+    return key.kind == "Secret" and key.group == ""
+
+
+def masked_pair(
+    key: ResourceKey, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Both images of an object without secret values; a value that differs still shows as changed."""
+    if not secret(key):
+        return (None if before is None else dict(before)), (None if after is None else dict(after))
+    return _masked(before, None), _masked(after, before)
+
+
+def _masked(body: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    clean = dict(body)
+    for name in _SECRET_FIELDS:
+        values = clean.get(name)
+        if isinstance(values, Mapping):
+            old = (other or {}).get(name)
+            old = old if isinstance(old, Mapping) else {}
+            clean[name] = {k: _hide(v, old.get(k, v)) for k, v in values.items()}
+        elif values is not None:
+            clean[name] = HIDDEN
+    meta = clean.get("metadata")
+    notes = meta.get("annotations") if isinstance(meta, Mapping) else None
+    if isinstance(meta, Mapping) and isinstance(notes, Mapping) and _LAST_APPLIED in notes:
+        clean["metadata"] = {**meta, "annotations": {**notes, _LAST_APPLIED: HIDDEN}}
+    return clean
+
+
+def _hide(value: Any, old: Any) -> Any:
+    if isinstance(value, str) and _MASKED.match(value):
+        return value
+    return HIDDEN if value == old else "(masked, changed)"
+
+
+def masked_field(key: ResourceKey, change: FieldChange) -> FieldChange:
+    """A field change without secret values."""
+    top = re.split(r"[.\[]", change.path, maxsplit=1)[0]
+    if not secret(key) or (top not in _SECRET_FIELDS and _LAST_APPLIED not in change.path):
+        return change
+    before = None if change.before is None else _hide(change.before, change.before)
+    after = None if change.after is None else _hide(change.after, change.before)
+    return replace(change, before=before, after=after)
