@@ -1,0 +1,124 @@
+"""What every app type has in common: the fields of its spec, what it is given to render, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text
+from sbkube.errors import Place
+from sbkube.models.release import ReleaseSpec, RenderedChart
+from sbkube.models.resource import Manifest
+
+
+class Where(Protocol):
+    """Place of a part of an app in its file."""
+
+    def __call__(self, *path: str | int, key: bool = False) -> Place:
+        """Where the value at `path` below the app stands, or its key."""
+
+
+class AppSpec(BaseModel):
+    """Fields of every app. `name` and places are known once the app was read from a file.
+
+    `not_yet` names keys of the format that this version does not act on: they are refused, never ignored.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    not_yet: ClassVar[frozenset[str]] = frozenset({"context", "hooks"})
+
+    type: str
+    enabled: bool = Field(
+        default=True, description="Leave the app out when false; what it deployed counts as removed."
+    )
+    depends_on: tuple[Text, ...] = Field(default=(), description="Apps that must be deployed before this one.")
+    namespace: Namespace | None = Field(
+        default=None, description="Namespace of this app instead of the project's."
+    )
+    create_namespace: bool | None = Field(default=None, description="Create the namespace if it is missing.")
+    timeout: Seconds | None = Field(default=None, description='Time for this app: seconds, or "5m".')
+    force_conflicts: bool | None = Field(default=None, description="Take fields that another field manager owns.")
+    notes: Text = Field(default="", description="Text recorded and shown with the app.")
+    labels: Labels = Field(default_factory=dict, description="Labels for every object of the app.")
+    annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
+    sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
+
+    _name: str = PrivateAttr("")
+    _where: Where | None = PrivateAttr(None)
+
+    def located(self, name: str, where: Where | None = None) -> Self:
+        """This spec with its name and the way to find places in the file it came from."""
+        self._name, self._where = name, where
+        return self
+
+    def resolved(self, namespace: str) -> Self:
+        """This spec with the namespace that it did not name itself."""
+        return self.model_copy(update={"namespace": namespace})
+
+    @property
+    def name(self) -> str:
+        """The app's name in its file."""
+        return self._name
+
+    @property
+    def place(self) -> Place | None:
+        """Where the app begins."""
+        return self._where(key=True) if self._where else None
+
+    def where(self, *path: str | int) -> Place | None:
+        """Where one of its fields stands."""
+        return self._where(*path) if self._where else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """The spec as it is recorded with a deployment: JSON, without anything secret."""
+        return {"type": self.type, **self.model_dump(mode="json", exclude_defaults=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class RenderContext:
+    """What an app may use to render. `folder` is the project's; `timeout` is in seconds.
+
+    `render_chart` renders a release as its next revision would be; it raises RenderError.
+    """
+
+    folder: Path
+    namespace: str
+    render_chart: Callable[[ReleaseSpec], RenderedChart]
+    cleanup_metadata: bool = True
+    timeout: float = 600.0
+    force_conflicts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What an app wants.
+
+    `manifests` are all objects; those of a release belong to Helm, and `crds` (of a chart's `crds/`) are applied
+    by us before it. `sources` maps the name of each source to its digest.
+    """
+
+    manifests: tuple[Manifest, ...] = ()
+    release: ReleaseSpec | None = None
+    chart: RenderedChart | None = None
+    crds: tuple[Manifest, ...] = ()
+    notes: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def own_manifests(self) -> tuple[Manifest, ...]:
+        """Objects that we apply ourselves."""
+        return self.manifests if self.release is None else self.crds
+
+
+@dataclass(frozen=True, slots=True)
+class AppType:
+    """One kind of app: its spec and what it contributes to a plan."""
+
+    name: str
+    spec: type[AppSpec]
+    render: Callable[[Any, RenderContext], Rendered]

@@ -1,0 +1,1 @@
+"""The project file: reading, checking with places, and the value that the rest works with."""

@@ -1,0 +1,139 @@
+"""Part of a file against a model: every misfit becomes a problem with its place, in words of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+
+from sbkube.errors import Place, Problem
+from sbkube.sources.problems import did_you_mean, meant
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+
+class Places(Protocol):
+    """Finds places in a file."""
+
+    def place(self, *path: str | int, key: bool = False) -> Place:
+        """Where the value at `path` stands, or its key."""
+
+
+_MESSAGES = {
+    "missing": "is missing",
+    "bool": "must be true or false",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "string": "must be text",
+    "list": "must be a list",
+    "tuple": "must be a list",
+    "dict": "must be a map",
+    "mapping": "must be a map",
+    "model": "must be a map",
+    "too_short": "must not be empty",
+}
+_LIST_HINT = 'begin each item on a line of its own with "- "'
+
+
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """Every spelling that a model accepts."""
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            names += [choice for choice in alias.choices if isinstance(choice, str)]
+        else:
+            names.append(alias if isinstance(alias, str) else name)
+    return names
+
+
+def unknown_keys(
+    given: Iterable[str], model: type[BaseModel], document: Places, path: Path, also: Sequence[str] = ()
+) -> tuple[list[Problem], set[str]]:
+    """Problems of the keys that are unknown or not supported yet, and those keys."""
+    known = [*known_keys(model), *also]
+    later: frozenset[str] = getattr(model, "not_yet", frozenset())
+    problems, bad = [], set()
+    for key in given:
+        if key in known:
+            continue
+        bad.add(key)
+        place = document.place(*path, key, key=True)
+        if key in later:
+            message = f"{dotted((*path, key))} is not supported by this version of sbkube"
+            problems.append(Problem(message, place, "it is part of the format, but would have no effect yet"))
+        else:
+            hint = _unknown_hint(key, known, later)
+            problems.append(Problem(f"{dotted((*path, key))} is not a known key", place, hint))
+    return problems, bad
+
+
+def _unknown_hint(key: str, known: Sequence[str], later: Iterable[str]) -> str:
+    near = meant(key, [*known, *later])
+    return f'did you mean "{near}"?' if near else did_you_mean(key, known, noun="known keys")
+
+
+def build(
+    model: type[Model], raw: Mapping[str, Any], document: Places, path: Path, problems: list[Problem]
+) -> Model | None:
+    """An instance of `model` from a part of the file, or None after adding its problems."""
+    found, bad = unknown_keys(raw, model, document, path)
+    given = {key: value for key, value in raw.items() if value is not None and key not in bad}
+    problems += found
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems += _translated(error, document, path)
+        return None
+
+
+def _translated(error: ValidationError, document: Places, path: Path) -> Iterable[Problem]:
+    seen: set[Path] = set()
+    for item in error.errors(include_url=False):
+        where = (*path, *(step for step in item["loc"] if isinstance(step, str | int)))
+        if where not in seen:
+            seen.add(where)
+            yield _problem(item, where, document)
+
+
+def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
+    kind, context = str(item["type"]), item.get("ctx") or {}
+    place = document.place(*where)
+    name = dotted(where)
+    if kind == "sbkube":
+        return Problem(f"{name} {context['message']}", place, context.get("hint") or None)
+    if kind == "missing":
+        return Problem(f"{name} is missing", document.place(*where[:-1], key=True))
+    if kind == "extra_forbidden":
+        return Problem(f"{name} is not a known key", document.place(*where, key=True))
+    if kind == "literal_error":
+        words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
+        given = item.get("input")
+        hint = did_you_mean(str(given), words, noun="allowed")
+        return Problem(f'{name} must be one of {", ".join(words)}, not "{given}"', place, hint)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = context.get("ge", context.get("le"))
+        return Problem(f"{name} must be {'at least' if 'ge' in context else 'at most'} {bound}", place)
+    message = next((text for start, text in _MESSAGES.items() if kind.startswith(start)), None)
+    way_out = _LIST_HINT if message == "must be a list" else None
+    return Problem(f"{name} {message or item['msg'].lower()}{_instead(item.get('input'))}", place, way_out)
+
+
+def _instead(given: Any) -> str:
+    if isinstance(given, bool):
+        return f", not {str(given).lower()}"
+    if isinstance(given, str):
+        return f', not "{given[:40]}"'
+    if isinstance(given, int | float):
+        return f", not {given}"
+    return ", not a map" if isinstance(given, dict) else ", not a list" if isinstance(given, list) else ""
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `apps.web.values[0]`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text

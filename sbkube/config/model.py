@@ -1,0 +1,137 @@
+"""The project file as values: settings, and the project that the engine works with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sbkube.apps.base import AppSpec
+from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole
+from sbkube.errors import Place
+from sbkube.sources.yaml_reader import Document
+
+API_VERSION = "sbkube/v1"
+_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+
+
+class StateSettings(BaseModel):
+    """Where deployments are recorded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    not_yet: ClassVar[frozenset[str]] = frozenset({"retention"})
+
+    url: Text | None = Field(
+        default=None, description="Database: sqlite:///PATH or postgresql://…; default: local."
+    )
+
+
+class Settings(BaseModel):
+    """How a project is deployed. Strings expand `${ENV}` and `${ENV:-default}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {
+            "execution_order", "parallel", "helm_repos", "oci_registries", "git_repos", "incompatible_charts",
+            "force_label_injection", "cluster_values_file", "global_values", "http_proxy", "https_proxy",
+            "no_proxy", "environment",
+        }
+    )  # fmt: skip
+
+    kubeconfig: Path | None = Field(default=None, description="Kubeconfig file; default: that of kubectl.")
+    kubeconfig_context: Text | None = Field(default=None, description="Context of the kubeconfig.")
+    cluster: Text | None = Field(default=None, description="A name for the cluster, for people.")
+    namespace: Namespace = Field(default="default", description="Namespace of apps that name none.")
+    timeout: Seconds = Field(default=600.0, description='Time for one app: seconds, or "10m".')
+    on_failure: Literal["stop", "continue", "rollback"] = Field(
+        default="stop", description="After a failure: start nothing new, go on with independent apps, or undo."
+    )
+    rollback_scope: Literal["app", "phase", "all"] = Field(
+        default="app", description="What on_failure: rollback undoes."
+    )
+    max_workers: Whole = Field(
+        default=4, ge=1, le=32, description="Apps that are deployed at the same time, at most."
+    )
+    parallel_apps: bool = Field(default=False, description="Deploy independent apps at the same time.")
+    state: StateSettings = Field(default_factory=StateSettings, description="Where deployments are recorded.")
+    prune: bool = Field(
+        default=True, description="Delete what the project deployed earlier and no app wants any more."
+    )
+    create_namespaces: bool = Field(
+        default=True, description="Create namespaces that apps need and that are missing."
+    )
+    force_conflicts: bool = Field(default=False, description="Take fields that other field managers own.")
+    cleanup_metadata: bool = Field(default=True, description="Drop what only a server writes from manifests.")
+    helm_label_injection: bool = Field(
+        default=True, description="Label objects of Helm releases with project and app."
+    )
+    sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
+    global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
+    global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
+
+    @property
+    def state_url(self) -> str | None:
+        """URL of the state database, or None for the default."""
+        return self.state.url
+
+
+class TopLevel(BaseModel):
+    """Keys of the file itself, without what is below `settings` and `apps`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    not_yet: ClassVar[frozenset[str]] = frozenset(
+        {"phases", "deps", "hooks", "app_dirs", "clusters", "helm_sources"}
+    )
+
+    apiVersion: Literal["sbkube/v1"] = Field(description="Version of this format.")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Name of the project and whatever else should be recorded with it."
+    )
+    settings: dict[str, Any] = Field(default_factory=dict)
+    apps: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
+    global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectConfig:
+    """One project, checked. `apps` are in the file's order; `labels` and `annotations` go on every object.
+
+    `name_given`: the file names the project (else its folder does). `warnings` are for people.
+    """
+
+    path: Path
+    folder: Path
+    name: str
+    name_given: bool
+    metadata: Mapping[str, Any]
+    settings: Settings
+    apps: Mapping[str, AppSpec]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    document: Document | None = field(default=None, repr=False, compare=False)
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` of the file stands, or the nearest part around it."""
+        return self.document.place(*path) if self.document else Place(str(self.path))
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables."""
+        raw = self.document.value if self.document else {}
+        settings = {k: v for k, v in (raw.get("settings") or {}).items() if v is not None}
+        state = settings.get("state")
+        if isinstance(state, dict) and isinstance(state.get("url"), str):
+            settings["state"] = {**state, "url": _URL_PASSWORD.sub(r"\1:***@", state["url"])}
+        return {
+            "apiVersion": API_VERSION,
+            "metadata": {**self.metadata, "name": self.name},
+            "settings": {**settings, "namespace": self.settings.namespace},
+            "apps": {name: app.snapshot() for name, app in self.apps.items()},
+            "global_labels": dict(self.labels),
+            "global_annotations": dict(self.annotations),
+        }

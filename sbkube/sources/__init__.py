@@ -1,0 +1,1 @@
+"""Where content comes from: files and, later, repositories; always as text with a name, a place and a digest."""
