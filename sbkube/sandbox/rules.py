@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import defaults as _defaults
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from sbkube.sandbox.api import Api
 
 Json = dict[str, Any]
+Validator = Callable[[Kind, Json, Json | None], list[Cause]]
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATIONS = {
     ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet"),
@@ -86,6 +90,15 @@ def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
             new["status"] = live["status"]
 
 
+@cache
+def _validator() -> Validator:
+    try:
+        found: Validator = import_module("sbkube.sandbox.validate").validate
+    except ModuleNotFoundError:
+        return lambda kind, new, old: []
+    return found
+
+
 def defaults(api: Api, kind: Kind, obj: Json) -> None:
     """Fills in defaults."""
     if not kind.custom:
@@ -94,11 +107,13 @@ def defaults(api: Api, kind: Kind, obj: Json) -> None:
 
 def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     """What admission and allocation add."""
+    if kind.store_key == "namespaces" and old is None:
+        new["spec"] = {**(new.get("spec") or {}), "finalizers": ["kubernetes"]}
 
 
 def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
-    """All that is wrong with an object."""
-    return []
+    """All that is wrong with an object; a validator that is not there finds nothing."""
+    return _validator()(kind, new, old)
 
 
 def check_apply(kind: Kind, namespace: str, name: str, body: Any) -> None:

@@ -105,6 +105,11 @@ def _tls(folder: Path, found: certs.Certificates) -> ssl.SSLContext:
     return context
 
 
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=bodies.LIMIT)
+
+
 async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Serves until SIGTERM, SIGINT or `stop`. Raises AlreadyRunning, OSError."""
     stop = stop or asyncio.Event()
@@ -122,9 +127,9 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     token, found = secrets.token_urlsafe(24), certs.make()
     address = [""]
     handler = Handler(api, token, _version(settings.version), lambda: address[0])
-    controllers = startup.prepare(api, settings.ready_delay)
+    controllers = await startup.prepare(api, settings.ready_delay, found.ca.decode())
     await store.flushed()
-    runner = web.ServerRunner(web.Server(handler, access_log=None, client_max_size=bodies.LIMIT))
+    runner = web.ServerRunner(web.Server(handler, request_factory=_request, access_log=None))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", settings.port, ssl_context=_tls(folder, found), shutdown_timeout=0.2)
     await site.start()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
+from sbkube.sandbox import custom
 from sbkube.sandbox.api import Api
+from sbkube.sandbox.inprocess import ApiCluster
 from sbkube.sandbox.kinds import Kind
 
+logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -18,14 +23,25 @@ def _kind(api: Api, api_version: str, kind: str) -> Kind:
     return found
 
 
-def prepare(api: Api, ready_delay: float) -> Callable[[], Awaitable[None]]:
+async def prepare(api: Api, ready_delay: float, ca: str) -> Callable[[], Awaitable[None]]:
     """Creates what is missing and starts the controllers; the returned function stops them."""
     space = _kind(api, "v1", "Namespace")
     for name in NAMESPACES:
         if api.find(space, "", name) is None:
             api.create(space, "", {"metadata": {"name": name}})
 
-    async def stop() -> None:
-        return None
-
+    custom.follow(api)
+    try:
+        controllers = import_module("sbkube.sandbox.controllers").Controllers(
+            ApiCluster(api), ready_delay=ready_delay, ca_text=ca
+        )
+    except ModuleNotFoundError as error:
+        logger.warning("no controllers: %s", error)
+        return _nothing
+    await controllers.start()
+    stop: Callable[[], Awaitable[None]] = controllers.stop
     return stop
+
+
+async def _nothing() -> None:
+    return None

@@ -1,0 +1,70 @@
+"""Makes the kinds of stored CRDs served, and stops serving them when their CRD goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sbkube.sandbox import schema
+from sbkube.sandbox.api import Api
+from sbkube.sandbox.kinds import SCALE, Kind, Subresource, status_of
+from sbkube.sandbox.store import Event
+
+Json = dict[str, Any]
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+
+
+def kinds_of(crd: Json) -> list[tuple[Kind, Json]]:
+    """The served kinds of a CRD with the schema of each."""
+    spec = crd["spec"]
+    names, versions = spec["names"], spec.get("versions") or []
+    stored = next((v["name"] for v in versions if v.get("storage")), "")
+    found = []
+    for version in versions:
+        if not version.get("served"):
+            continue
+        declared = version.get("subresources") or {}
+        subs: list[Subresource] = [SCALE] if "scale" in declared else []
+        if "status" in declared:
+            subs.append(status_of(names["kind"]))
+        kind = Kind(
+            group=spec["group"],
+            version=version["name"],
+            kind=names["kind"],
+            plural=names["plural"],
+            singular=names.get("singular") or names["kind"].lower(),
+            namespaced=spec.get("scope") == "Namespaced",
+            short_names=tuple(names.get("shortNames") or ()),
+            categories=tuple(names.get("categories") or ()),
+            subresources=tuple(subs),
+            storage=(spec["group"], stored, names["kind"]),
+            custom=True,
+        )
+        found.append((kind, (version.get("schema") or {}).get("openAPIV3Schema") or {}))
+    return found
+
+
+def follow(api: Api) -> None:
+    """Serves what is stored now and follows the changes."""
+    for _, crd in api.store.items(CRDS):
+        _serve(api, crd)
+
+    def hear(event: Event) -> None:
+        if event.resource != CRDS:
+            return
+        if event.old is not None:
+            _drop(api, event.old)
+        if event.what != "DELETED":
+            _serve(api, event.new)
+
+    api.store.listen(hear)
+
+
+def _serve(api: Api, crd: Json) -> None:
+    for kind, openapi in kinds_of(crd):
+        schema.register_custom(kind, openapi)
+        api.registry.add(kind)
+
+
+def _drop(api: Api, crd: Json) -> None:
+    for kind, _ in kinds_of(crd):
+        api.registry.remove(kind)
