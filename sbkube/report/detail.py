@@ -1,0 +1,132 @@
+"""One deployment with everything below it: who, what, how long, and what went wrong with which evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sbkube.models.deployment_state import (
+    AppDeploymentRecord,
+    DeploymentDetail,
+    DeploymentRecord,
+    EventRecord,
+    HelmReleaseRecord,
+    ResourceRecord,
+)
+from sbkube.models.outcome import OpState
+from sbkube.report.diff import unified
+from sbkube.report.history import STYLES, changes, word
+from sbkube.report.ink import Ink
+from sbkube.report.layout import between, indent, moment, plural
+from sbkube.report.masking import masked_pair
+
+_STATES = {
+    OpState.APPLIED: ("✓", "green"),
+    OpState.FAILED: ("✗", "red"),
+    OpState.INTENDED: ("…", "yellow"),
+    OpState.SUPERSEDED: ("»", "dim"),
+    OpState.ABANDONED: ("-", "dim"),
+}
+
+
+def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
+    """The whole report; `diffs` adds what changed in every object, secret values masked."""
+    parts = [_head(detail.deployment, ink)]
+    for app in detail.apps:
+        lines = [_app(app, ink)]
+        lines += [_release(r, ink) for r in detail.releases if r.app_name == app.app_name]
+        for record in detail.resources:
+            if record.app_name == app.app_name:
+                lines += _resource(record, ink, diffs)
+        parts.append("\n".join(lines))
+    if kept := evidence(detail.events, ink):
+        parts.append(kept)
+    return "\n\n".join(parts)
+
+
+def _head(record: DeploymentRecord, ink: Ink) -> str:
+    who = f"{record.operator or 'somebody'}{f'@{record.host}' if record.host else ''}"
+    took = between(record.created_at, record.ended_at)
+    facts = [
+        ("command", record.command + (" (dry run)" if record.dry_run else "")),
+        ("project", f"{record.project or '-'} in namespace {record.namespace}"),
+        ("cluster", record.cluster + (f" (context {record.context})" if record.context else "")),
+        ("file", record.config_file_path),
+        ("by", who + (f", as {record.kubernetes_user}" if record.kubernetes_user else "")),
+        ("started", moment(record.created_at)),
+        ("took", took),
+        ("changes", changes(record.counts) if record.counts else ""),
+        ("refers to", record.parent or ""),
+        ("version", f"sbkube {record.sbkube_version}" if record.sbkube_version else ""),
+        ("error", ink.red(record.error_message or "")),
+    ]
+    lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
+    return "\n".join(lines + [f"  {ink.dim(f'{name:<10}')}{value}" for name, value in facts if value])
+
+
+def _app(app: AppDeploymentRecord, ink: Ink) -> str:
+    took = between(app.started_at, app.ended_at)
+    where = ink.dim(f"{app.app_type} in {app.namespace}")
+    line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(took)}" if took else "")
+    return line + (f"\n  {ink.paint(app.error_message, STYLES[app.status])}" if app.error_message else "")
+
+
+def _release(record: HelmReleaseRecord, ink: Ink) -> str:
+    mark, style = _STATES[record.state]
+    gone = record.verb.endswith("uninstall")
+    after = "gone" if gone else str(record.revision_after or "?")
+    before = str(record.revision_before) if record.revision_before else "none"
+    text = f"{mark} release {record.namespace}/{record.release_name}: {record.chart} {record.chart_version}"
+    took = between(record.started_at, record.ended_at)
+    line = f"  {ink.paint(text.rstrip(), style)}, revision {before} → {after}  {ink.dim(took)}".rstrip()
+    return line + _why(record.state, record.reason, record.message, ink)
+
+
+def _resource(record: ResourceRecord, ink: Ink, diffs: bool) -> list[str]:
+    mark, style = _STATES[record.state]
+    took = between(record.started_at, record.ended_at)
+    source = f"  {record.source_file}:{record.source_line}" if record.source_file and record.source_line else ""
+    facts = f"{did(record)}{f'  {took}' if took else ''}{source}"
+    lines = [f"  {ink.paint(f'{mark} {record.key}', style)}  {ink.dim(facts)}"]
+    lines[0] += _why(record.state, record.reason, record.message, ink)
+    if record.missing_key:
+        lines.append(ink.yellow("      its images are encrypted with a key that is not here"))
+    elif diffs and record.before != record.after:
+        before, after = masked_pair(record.key, record.before, record.after)
+        lines += [f"      {line}" for line in unified(before, after, ink)]
+    return lines
+
+
+def did(record: ResourceRecord) -> str:
+    """What became of the object, in one word where the images tell it."""
+    if record.state is not OpState.APPLIED or record.missing_key:
+        return f"{record.verb} {record.state.value}"
+    if record.before is None and record.after is not None:
+        return "created"
+    if record.before is not None and record.after is None:
+        return "deleted"
+    return {"delete": "deleted", "recreate": "recreated"}.get(record.verb, "changed")
+
+
+def _why(state: OpState, reason: str, message: str, ink: Ink) -> str:
+    if state is OpState.APPLIED or not (reason or message):
+        return ""
+    return "\n      " + ink.red(message if reason and reason in message else f"{reason}: {message}".strip(": "))
+
+
+def evidence(events: Sequence[EventRecord], ink: Ink) -> str:
+    """Warnings and failure evidence that were kept, oldest first, or nothing."""
+    if not events:
+        return ""
+    lines = [ink.bold("Evidence") + ink.dim(f"  ({plural(len(events), 'message')})")]
+    for event in events:
+        stamp = event.created_at.astimezone().strftime("%H:%M:%S")
+        subject = event.subject if event.subject and not event.message.startswith(event.subject) else ""
+        text = f"{subject}: {event.message}" if subject else event.message
+        style = "yellow" if event.kind == "warning" else "red"
+        lines.append(
+            f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
+        )
+        rest = [line for line in event.detail.splitlines() if line.strip() and line != event.message]
+        if rest:
+            lines.append(ink.dim(indent("\n".join(rest), "    | ")))
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""Deployments as a table that fits 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
+from sbkube.report.ink import Ink
+from sbkube.report.layout import age, between, columns
+
+STYLES: Mapping[DeploymentStatus, str] = {
+    DeploymentStatus.SUCCESS: "green",
+    DeploymentStatus.FAILED: "red",
+    DeploymentStatus.PARTIALLY_FAILED: "red",
+    DeploymentStatus.ROLLED_BACK: "yellow",
+    DeploymentStatus.INTERRUPTED: "yellow",
+    DeploymentStatus.IN_PROGRESS: "cyan",
+    DeploymentStatus.PENDING: "dim",
+}
+_HEAD = ("ID", "STATUS", "COMMAND", "PROJECT", "CLUSTER", "AGE", "TOOK", "CHANGES")
+
+
+def word(status: DeploymentStatus, ink: Ink) -> str:
+    """The status in its colour, as people write it."""
+    text = "partly failed" if status is DeploymentStatus.PARTIALLY_FAILED else status.value.replace("_", " ")
+    return ink.paint(text, STYLES[status])
+
+
+def changes(counts: Mapping[str, int]) -> str:
+    """`+2 ~1 -3`; what is zero is left out, nothing at all is `none`."""
+    marks = (("create", "+"), ("change", "~"), ("recreate", "±"), ("delete", "-"))
+    return " ".join(f"{mark}{counts[name]}" for name, mark in marks if counts.get(name)) or "none"
+
+
+def table(records: Sequence[DeploymentRecord], *, ink: Ink, width: int = 80, now: datetime | None = None) -> str:
+    """One line per deployment in the order given. Project and cluster show only where they differ."""
+    if not records:
+        return "No deployments are recorded."
+    projects = len({(r.project, r.namespace) for r in records}) > 1
+    clusters = len({r.cluster for r in records}) > 1
+    rows = [
+        (
+            record.deployment_id,
+            word(record.status, ink),
+            record.command,
+            (f"{record.namespace}/{record.project}" if record.project else record.namespace) if projects else "",
+            record.cluster if clusters else "",
+            age(record.created_at, now),
+            between(record.created_at, record.ended_at),
+            changes(record.counts),
+        )
+        for record in records
+    ]
+    flexible = ("PROJECT", "CLUSTER", "COMMAND", "CHANGES", "ID")
+    return "\n".join(columns(_HEAD, rows, ink=ink, width=width, flexible=flexible))

@@ -1,0 +1,135 @@
+"""A plan for people: per app what happens to which object, as a diff, and one line that sums it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sbkube.models.plan import AppPlan, Cause, Change, Effect, FieldChange, Operation, Plan, Verb
+from sbkube.report.diff import unified
+from sbkube.report.ink import Ink
+from sbkube.report.layout import clip, indent
+from sbkube.report.masking import masked_field, masked_pair
+
+MARKS: Mapping[Effect, tuple[str, str]] = {
+    Effect.CREATE: ("+", "green"),
+    Effect.CHANGE: ("~", "yellow"),
+    Effect.DELETE: ("-", "red"),
+    Effect.RECREATE: ("±", "red"),
+    Effect.UNKNOWN: ("?", "yellow"),
+    Effect.UNCHANGED: ("=", "dim"),
+}
+_ALWAYS = (Effect.CREATE, Effect.CHANGE, Effect.DELETE)
+_WORDS = {Effect.UNCHANGED: "unchanged", Effect.UNKNOWN: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """How much of a plan to show: `bodies` of created and deleted objects, objects that stay `unchanged`."""
+
+    ink: Ink = field(default_factory=Ink)
+    bodies: bool = False
+    unchanged: bool = False
+
+
+def render(plan: Plan, view: PlanView) -> str:
+    """The whole plan. Images must be masked already; those of Secrets are masked again."""
+    ink = view.ink
+    parts = [f"{ink.bold(_title(plan))} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
+    parts += [text for app in plan.apps if (text := _app(app, view))]
+    if plan.warnings:
+        parts.append("\n".join(ink.yellow(f"! {warning}") for warning in plan.warnings))
+    parts.append(ink.bold("Plan: ") + summary(plan, ink))
+    return "\n\n".join(parts)
+
+
+def _title(plan: Plan) -> str:
+    of = f" of {plan.parent}" if plan.parent else ""
+    return f"{plan.purpose.capitalize()}{of}: {plan.project}"
+
+
+def summary(plan: Plan, ink: Ink | None = None) -> str:
+    """`2 to create, 1 to change, 0 to delete, 14 unchanged`, and what else there is."""
+    ink = ink or Ink()
+    counts = plan.counts()
+    parts = []
+    for effect in (*_ALWAYS, Effect.RECREATE, Effect.UNKNOWN, Effect.UNCHANGED):
+        count = counts[effect.value]
+        if count or effect in _ALWAYS or effect is Effect.UNCHANGED:
+            text = f"{count} {_WORDS.get(effect) or f'to {effect.value}'}"
+            parts.append(ink.paint(text, MARKS[effect][1]) if count else ink.dim(text))
+    return ", ".join(parts)
+
+
+def _app(app: AppPlan, view: PlanView) -> str:
+    shown = [change for change in app.changes if view.unchanged or change.effect is not Effect.UNCHANGED]
+    releases = [line for op in app.operations if (line := _release(op, view.ink))]
+    if not shown and not releases and not app.notes:
+        return ""
+    lines = [_app_title(app, view.ink), *releases]
+    for change in shown:
+        lines += _change(change, view)
+    if (rest := len(app.changes) - len(shown)) and shown:
+        lines.append(view.ink.dim(f"  = {rest} unchanged"))
+    if app.notes:
+        lines.append(view.ink.dim(indent(app.notes.strip(), "  | ")))
+    return "\n".join(lines)
+
+
+def _app_title(app: AppPlan, ink: Ink) -> str:
+    facts = [app.type, *([f"release {app.release}"] if app.release else [f"in {app.namespace}"])]
+    if app.depends_on:
+        facts.append(f"after {', '.join(app.depends_on)}")
+    return f"{ink.bold(app.name)}  {ink.dim(', '.join(facts))}"
+
+
+def _release(op: Operation, ink: Ink) -> str:
+    """What Helm is asked to do."""
+    if not op.verb.helm:
+        return ""
+    chart = f" {op.release.chart_name} {op.release.chart_version}".rstrip() if op.release else ""
+    text: Mapping[Verb, Callable[[], str]] = {
+        Verb.HELM_INSTALL: lambda: f"helm install{chart}",
+        Verb.HELM_UPGRADE: lambda: f"helm upgrade{chart}, revision {op.revision} → {op.revision + 1}",
+        Verb.HELM_ROLLBACK: lambda: f"helm rollback to revision {op.target_revision} (now {op.revision})",
+        Verb.HELM_UNINSTALL: lambda: f"helm uninstall (revision {op.revision})",
+    }
+    return "  " + ink.paint(f"* {text[op.verb]()}", "blue")
+
+
+def _change(change: Change, view: PlanView) -> list[str]:
+    ink, (mark, style) = view.ink, MARKS[change.effect]
+    source = ink.dim(f"  {change.source}") if change.source and change.effect is not Effect.UNCHANGED else ""
+    note = ink.dim(f"  {change.note}") if change.note else ""
+    lines = [f"  {ink.paint(f'{mark} {change.key}', style)}{note}{source}"]
+    before, after = masked_pair(change.key, change.before, change.after)
+    if change.effect in (Effect.CHANGE, Effect.RECREATE) or (
+        view.bodies and change.effect is not Effect.UNCHANGED
+    ):
+        lines += [f"      {line}" for line in _difference(before, after, change, ink)]
+    lines += [f"      {_cause(masked_field(change.key, f), ink)}" for f in change.fields if f.cause != Cause.OURS]
+    return lines
+
+
+def _difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, change: Change, ink: Ink
+) -> list[str]:
+    """The diff of the images, or the list of fields where the images were not kept."""
+    if before is not None or after is not None:
+        return unified(before, after, ink)
+    fields = (masked_field(change.key, f) for f in change.fields if f.cause is Cause.OURS)
+    return [f"{f.path}: {ink.red(_short(f.before))} → {ink.green(_short(f.after))}" for f in fields]
+
+
+def _cause(change: FieldChange, ink: Ink) -> str:
+    who = f" by {change.manager}" if change.manager else " by somebody"
+    when = f" at {change.time}" if change.time else ""
+    now = _short(change.before)
+    if change.cause is Cause.DRIFT:
+        return ink.yellow(f"! {change.path} was changed{who}{when}: {now}, goes back to {_short(change.after)}")
+    return ink.yellow(f"! {change.path} is owned{who}{when}: {now}, wanted {_short(change.after)}")
+
+
+def _short(value: Any) -> str:
+    return clip("absent" if value is None else " ".join(str(value).split()), 60)

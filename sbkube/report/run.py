@@ -1,0 +1,68 @@
+"""The end of a run: one line per app, the evidence of what failed, one line for all, and where to go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus
+from sbkube.models.outcome import OpState
+from sbkube.report.detail import did, evidence
+from sbkube.report.history import STYLES, word
+from sbkube.report.ink import Ink
+from sbkube.report.layout import between, plural
+
+_MARKS = {DeploymentStatus.SUCCESS: "✓", DeploymentStatus.FAILED: "✗", DeploymentStatus.PENDING: "-"}
+_ORDER = ("created", "changed", "recreated", "deleted")
+
+
+def render(detail: DeploymentDetail, *, ink: Ink) -> str:
+    """Summary of a finished run."""
+    record = detail.deployment
+    lines = [_app(app, detail, ink) for app in detail.apps]
+    failures = [event for event in detail.events if event.kind not in {"warning", "note"}]
+    if record.status is not DeploymentStatus.SUCCESS and failures:
+        lines += ["", evidence(failures, ink)]
+    took = between(record.created_at, record.ended_at)
+    title = f"{ink.bold(record.command)} {word(record.status, ink)}"
+    lines += ["", f"{title} in {took or '?'} on {record.cluster}: {tally(detail)}"]
+    if record.error_message and not failures:
+        lines.append(ink.red(record.error_message))
+    lines.append(ink.dim(f"recorded as {record.deployment_id}" + _next(detail)))
+    return "\n".join(lines).lstrip("\n")
+
+
+def tally(detail: DeploymentDetail) -> str:
+    """`2 created, 1 changed, 1 failed`, or `nothing to do`."""
+    done = Counter(did(r) for r in detail.resources if r.state is OpState.APPLIED)
+    states = [r.state for r in detail.resources] + [r.state for r in detail.releases]
+    failed = states.count(OpState.FAILED)
+    parts = [f"{done[name]} {name}" for name in _ORDER if done[name]]
+    releases = sum(r.state is OpState.APPLIED for r in detail.releases)
+    if releases:
+        parts.append(plural(releases, "release"))
+    if failed:
+        parts.append(f"{failed} failed")
+    return ", ".join(parts) or "nothing to do"
+
+
+def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink) -> str:
+    mark = ink.paint(_MARKS.get(app.status, "!"), STYLES[app.status])
+    own = DeploymentDetail(
+        detail.deployment,
+        resources=tuple(r for r in detail.resources if r.app_name == app.app_name),
+        releases=tuple(r for r in detail.releases if r.app_name == app.app_name),
+    )
+    text = "not started" if app.status is DeploymentStatus.PENDING else tally(own)
+    if app.error_message:
+        text = ink.red(app.error_message)
+    took = between(app.started_at, app.ended_at)
+    return f"{mark} {ink.bold(app.app_name)}  {text}" + (f"  {ink.dim(took)}" if took else "")
+
+
+def _next(detail: DeploymentDetail) -> str:
+    record = detail.deployment
+    if not detail.resources and not detail.releases:
+        return ""
+    if record.status is DeploymentStatus.SUCCESS:
+        return "  ·  undo: sbkube rollback"
+    return f"  ·  more: sbkube show {record.deployment_id}  ·  undo: sbkube rollback"
