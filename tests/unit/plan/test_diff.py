@@ -1,0 +1,57 @@
+"""Field-by-field differences of objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sbkube.plan import diff
+
+
+def _deployment(image: str, replicas: int = 1, **metadata: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "x", **metadata},
+        "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+        "status": {"replicas": 7},
+    }
+
+
+def test_equal_objects_differ_in_nothing_that_people_care_about() -> None:
+    before = _deployment("a", resourceVersion="1", uid="u", generation=1)
+    after = _deployment("a", resourceVersion="2", uid="u", generation=2) | {"status": {}}
+    assert diff.compare(before, after) == ()
+
+
+def test_list_items_are_told_apart_by_name() -> None:
+    (change,) = diff.compare(_deployment("a"), _deployment("b"))
+    assert change.path == "spec.template.spec.containers[name=c].image"
+    assert (change.before, change.after) == ("a", "b")
+
+
+def test_added_and_removed_fields_have_none_on_the_other_side() -> None:
+    old, new = {"spec": {"a": 1}}, {"spec": {"b": 2}}
+    found = {c.path: (c.before, c.after) for c in diff.compare(old, new)}
+    assert found == {"spec.a": (1, None), "spec.b": (None, 2)}
+
+
+def test_true_and_one_are_different() -> None:
+    assert diff.compare({"spec": {"a": True}}, {"spec": {"a": 1}})
+
+
+def test_last_manager_of_a_field_is_named() -> None:
+    entry = {
+        "manager": "kubectl-edit",
+        "operation": "Update",
+        "time": "2026-01-02T03:04:05Z",
+        "fieldsV1": {"f:spec": {"f:replicas": {}}},
+    }
+    (change,) = diff.compare(_deployment("a", 5, managedFields=[entry]), _deployment("a", 1))
+    assert (change.path, change.manager, change.time) == ("spec.replicas", "kubectl-edit", "2026-01-02T03:04:05Z")
+
+
+def test_manager_of_a_list_item_is_found() -> None:
+    fields = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"c"}': {".": {}, "f:image": {}}}}}}}
+    entry = {"manager": "somebody", "operation": "Update", "time": "t", "fieldsV1": fields}
+    (change,) = diff.compare(_deployment("a", managedFields=[entry]), _deployment("b"))
+    assert change.manager == "somebody"

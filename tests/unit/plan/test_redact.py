@@ -1,0 +1,55 @@
+"""Secrets do not get out of a plan."""
+
+from __future__ import annotations
+
+from sbkube.models.plan import AppPlan, Change, Effect, FieldChange, Operation, Plan, Verb
+from sbkube.models.release import ReleaseSpec
+from sbkube.models.resource import ResourceKey
+from sbkube.plan.redact import Redactor
+
+PLANTED = "hunter2-planted"
+SECRET = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {
+        "name": "s",
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": f'{{"data": "{PLANTED}"}}'},
+    },
+    "stringData": {"password": PLANTED},
+}
+
+
+def _plan() -> Plan:
+    key = ResourceKey("", "v1", "Secret", "x", "s")
+    change = Change(key, Effect.CHANGE, None, SECRET, (FieldChange("stringData.password", None, PLANTED),))
+    spec = ReleaseSpec("r", "x", "./chart", {"password": PLANTED})
+    operations = (
+        Operation("a/apply/Secret/x/s", "a", Verb.APPLY, key, SECRET, (change,), sensitive=True),
+        Operation("a/helm", "a", Verb.HELM_INSTALL, release=spec),
+    )
+    app = AppPlan("a", "yaml", "x", changes=(change,), operations=operations)
+    return Plan("p", "x", "apply", "c", "uid", (app,))
+
+
+def test_no_secret_value_is_left_in_a_masked_plan() -> None:
+    masked = Redactor(b"key").plan(_plan())
+    app = masked.apps[0]
+    shown = [
+        app.changes[0].after,
+        app.changes[0].fields,
+        app.operations[0].desired,
+        app.operations[1].release.values,
+    ]
+    assert PLANTED not in repr(shown)
+
+
+def test_equal_values_look_equal_and_different_ones_different() -> None:
+    redactor = Redactor(b"key")
+    assert redactor.mask("a") == redactor.mask("a") != redactor.mask("b")
+    assert Redactor(b"other").mask("a") != redactor.mask("a")
+
+
+def test_sensitive_paths_are_masked_anywhere() -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"token": PLANTED, "colour": "blue"}}
+    clean = Redactor(b"key", ["data.token"]).body(body)
+    assert clean is not None and PLANTED not in repr(clean) and clean["data"]["colour"] == "blue"
