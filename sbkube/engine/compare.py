@@ -67,35 +67,39 @@ class Compared:
     problems: tuple[Problem, ...] = ()
 
 
-class Comparer:
-    """Compares desired with live objects. `force` is the project's consent to take fields of other managers."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to compare: as which manager, whether fields of others may be taken, and which namespaces are yet to be."""
 
-    def __init__(
-        self, world: Surroundings, live: Live, recorded: Mapping[ResourceKey, Recorded], *, force: bool
-    ) -> None:
+    new_namespaces: frozenset[str] = frozenset()
+    manager: str = MANAGER
+    force: bool = False
+
+
+class Comparer:
+    """Compares desired with live objects."""
+
+    def __init__(self, world: Surroundings, live: Live, recorded: Mapping[ResourceKey, Recorded]) -> None:
         self._world = world
         self._live = live
         self._recorded = {key.identity: value for key, value in recorded.items()}
-        self._force = force
 
-    def compare_all(
-        self, wanted: Sequence[Desired], new_namespaces: frozenset[str], manager: str = MANAGER
-    ) -> list[Compared]:
+    def compare_all(self, wanted: Sequence[Desired], terms: Terms) -> list[Compared]:
         """Compare many objects at once, in the order given."""
         self._live.observe(w.key for w in wanted)
-        return at_once(lambda w: self._compare(w, new_namespaces, manager), wanted)
+        return at_once(lambda w: self._compare(w, terms), wanted)
 
-    def _compare(self, wanted: Desired, new_namespaces: frozenset[str], manager: str) -> Compared:
+    def _compare(self, wanted: Desired, terms: Terms) -> Compared:
         live = self._live.get(wanted.key)
         note = wanted.simulated
-        if wanted.key.namespace in new_namespaces:
+        if wanted.key.namespace in terms.new_namespaces:
             note = note or "its namespace is created by this plan"
         if live is None and note:
             change = self._change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
             return Compared(change, wanted.body)
-        if live is not None and self._untouched(wanted, live, manager):
+        if live is not None and self._untouched(wanted, live, terms.manager):
             return Compared(self._change(wanted, Effect.UNCHANGED, live, live), wanted.body)
-        return self._dry_run(wanted, live, manager)
+        return self._dry_run(wanted, live, terms)
 
     def _untouched(self, wanted: Desired, live: Json, manager: str) -> bool:
         """Same intent as recorded, and the live object is as it was right after: nothing to ask the server."""
@@ -109,16 +113,16 @@ class Comparer:
             live
         )
 
-    def _dry_run(self, wanted: Desired, live: Json | None, manager: str) -> Compared:
+    def _dry_run(self, wanted: Desired, live: Json | None, terms: Terms) -> Compared:
         try:
-            after = self._world.cluster.dry_run_apply(wanted.body, manager=manager, force=True)
+            after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=True)
         except (ClusterError, ClusterForbidden) as error:
             return self._refused(wanted, live, error)
         if live is None:
             return Compared(self._change(wanted, Effect.CREATE, None, after, ()), wanted.body)
         recorded = wanted.key.identity in self._recorded
         verdict = classify.classify(
-            diff.compare(live, after), recorded=recorded, force=self._force, manager=manager
+            diff.compare(live, after), recorded=recorded, force=terms.force, manager=terms.manager
         )
         body = classify.without(wanted.body, [f.path for f in verdict.left]) if verdict.left else wanted.body
         note = "; ".join(f"{f.path} is left to {f.manager}" for f in verdict.left)

@@ -57,6 +57,10 @@ def render_all(
             folder=config.folder,
             namespace=app.namespace or config.settings.namespace,
             cleanup_metadata=config.settings.cleanup_metadata,
+            timeout=app.timeout or config.settings.timeout,
+            force_conflicts=config.settings.force_conflicts
+            if app.force_conflicts is None
+            else app.force_conflicts,
             render_chart=lambda spec: render_chart(spec, world, index),
         )
         try:

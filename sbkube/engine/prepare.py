@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sbkube.apps.base import AppSpec
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.compare import Compared, Comparer, Live
+from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
 from sbkube.engine.prune import plan_prune
 from sbkube.engine.releases import plan_release
@@ -78,7 +78,7 @@ class Preparation:
         self.recorded = world.ledger.inventory(self.target)
         self.live = Live(world)
         self.warnings: list[str] = [*config.warnings, *(w for a in wanted for w in a.rendered.warnings)]
-        self.comparer = Comparer(world, self.live, self.recorded, force=config.settings.force_conflicts)
+        self.comparer = Comparer(world, self.live, self.recorded)
         self.new_namespaces: frozenset[str] = frozenset()
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
@@ -153,20 +153,22 @@ class Preparation:
 
     def _app(self, app: DesiredApp, namespaces: Mapping[str, str]) -> tuple[AppPlan, list[Compared]]:
         created = [self._namespace(app.spec, n) for n, owner in namespaces.items() if owner == app.spec.name]
-        compared = self.comparer.compare_all([*created, *app.objects], self.new_namespaces)
+        own = app.spec.force_conflicts
+        force = self.config.settings.force_conflicts if own is None else own
+        terms = Terms(self.new_namespaces, force=force)
+        compared = self.comparer.compare_all([*created, *app.objects], terms)
         refused = [c for c in compared if c.problems]
         steps = [s for c in compared if (s := self._step(app.spec.name, c)) is not None]
         changes = [c.change for c in compared]
         if app.release:
             inject = self.config.settings.helm_label_injection
-            release = plan_release(
-                app.spec.name, app.release, self.comparer, self.live, self.new_namespaces, inject
-            )
+            release = plan_release(app.spec.name, app.release, self.comparer, self.live, terms, inject)
             steps.extend(release.steps)
             changes.extend(release.changes)
             refused.extend(release.refused)
         awaits = self._awaits(app, changes, bool(steps))
-        operations = assemble(app.spec.name, steps, awaits, self.config.settings.timeout)
+        timeout = app.spec.timeout or self.config.settings.timeout
+        operations = assemble(app.spec.name, steps, awaits, timeout)
         return self._app_plan(app, changes, operations), refused
 
     def _namespace(self, app: AppSpec, name: str) -> Desired:

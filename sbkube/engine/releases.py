@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sbkube.engine.compare import Compared, Comparer, Live
+from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.desired import Desired, DesiredRelease
 from sbkube.errors import PlanRefused
 from sbkube.models.plan import Change, Effect, Verb
@@ -28,14 +28,14 @@ class ReleasePlan:
 
 
 def plan_release(
-    app: str, wanted: DesiredRelease, comparer: Comparer, live: Live, new_namespaces: frozenset[str], inject: bool
+    app: str, wanted: DesiredRelease, comparer: Comparer, live: Live, terms: Terms, inject: bool
 ) -> ReleasePlan:
     """Compare a release with what Helm stored and with the live objects.
 
     A half-applied upgrade does not hide: every object is compared with the live one, not with the stored manifest.
     """
     refuse_if_stuck(wanted.current, app)
-    compared = comparer.compare_all(wanted.objects, new_namespaces, HELM_MANAGER)
+    compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER))
     gone = _no_longer_wanted(wanted, live)
     same = is_unchanged(wanted)
     if same and all(c.change.effect is Effect.UNCHANGED for c in compared):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.compare import Comparer, Live
+from sbkube.engine.compare import Comparer, Live, Terms
 from sbkube.engine.desired import Desired
 from sbkube.engine.prepare import PASSIVE, target_of
 from sbkube.engine.prune import Removal
@@ -77,7 +77,8 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
 
 def changed_something(detail: DeploymentDetail) -> bool:
     """An operation of the deployment took effect."""
-    return any(_took_effect(row.state) for row in (*detail.resources, *detail.releases))
+    states = [row.state for row in detail.resources] + [row.state for row in detail.releases]
+    return any(_took_effect(state) for state in states)
 
 
 def _took_effect(state: OpState) -> bool:
@@ -198,12 +199,12 @@ class _Rollback:
             change = Change(key, Effect.CREATE, None, body)
             self._add(app, change, body, force=True)
             return
-        body, after = self._restoring_body(before)
+        restoring, after = self._restoring_body(before)
         fields = diff.compare(live, after)
         effect = Effect.CHANGE if fields else Effect.UNCHANGED
         change = Change(key, effect, live, after, fields)
         if fields:
-            self._add(app, change, body, force=True)
+            self._add(app, change, restoring, force=True)
         else:
             self.changes[app].append(change)
 
@@ -281,9 +282,9 @@ class _Rollback:
         self, app: str, row: HelmReleaseRecord, old: ReleaseRecord, current: ReleaseRecord | None
     ) -> None:
         wanted = [Desired(key, body, app) for key, body in zip(manifest_keys(old), _bodies(old), strict=True)]
-        comparer = Comparer(self.world, self.live, {}, force=True)
+        comparer = Comparer(self.world, self.live, {})
         missing = frozenset(n for n in {d.key.namespace for d in wanted if d.key.namespace} if not self._exists(n))
-        changes = [c.change for c in comparer.compare_all(wanted, missing, HELM_MANAGER)]
+        changes = [c.change for c in comparer.compare_all(wanted, Terms(missing, HELM_MANAGER, force=True))]
         if current is not None:
             changes += self._surplus(current, {d.key.identity for d in wanted})
         spec = ReleaseSpec(

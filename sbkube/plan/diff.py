@@ -64,14 +64,12 @@ def _field(name: str) -> _Step:
 
 
 def _walk(old: Any, new: Any, at: tuple[_Step, ...]) -> Iterator[tuple[tuple[_Step, ...], Any, Any]]:
-    if old == new and type(old) is type(new):
-        return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from _walk(old.get(name, _ABSENT), new.get(name, _ABSENT), (*at, _field(name)))
     elif isinstance(old, list) and isinstance(new, list):
         yield from _walk_list(old, new, at)
-    else:
+    elif old != new or isinstance(old, bool) is not isinstance(new, bool):  # True == 1 in Python, not in JSON
         yield at, old, new
 
 
@@ -80,7 +78,8 @@ def _walk_list(
 ) -> Iterator[tuple[tuple[_Step, ...], Any, Any]]:
     names = _item_names(old, new)
     if names is None:
-        yield at, old, new
+        if old != new:
+            yield at, old, new
         return
     before, after = ({_item_id(item, names): item for item in items} for items in (old, new))
     for ident in dict.fromkeys([*before, *after]):
