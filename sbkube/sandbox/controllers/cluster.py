@@ -43,7 +43,9 @@ class Cluster(Protocol):
         """Replaces the object or its `status` or `finalize`; an outdated resourceVersion is a conflict."""
         ...
 
-    async def delete(self, key: Key, uid: str, *, propagation: str = "Background", grace: int | None = None) -> None:
+    async def delete(
+        self, key: Key, uid: str, *, propagation: str = "Background", grace: int | None = None
+    ) -> None:
         """Deletes if it still has this uid; what is gone already is no error."""
         ...
 

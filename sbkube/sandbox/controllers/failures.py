@@ -87,14 +87,20 @@ def _pull(word: str, container: Json) -> Failure:
     if word == "InvalidImageName":
         text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
         return Failure(
-            "Pending", {"waiting": {"reason": word, "message": text}}, {}, 0, (_warn("InspectFailed", text),), False
+            "Pending",
+            {"waiting": {"reason": word, "message": text}},
+            {},
+            0,
+            (_warn("InspectFailed", text),),
+            False,
         )
-    cause = (
-        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": '
-        f"{image}: not found"
-    )
+    cause = f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
     pulling = ("Normal", "Pulling", f'Pulling image "{image}"', "kubelet")
-    events = [pulling, _warn("Failed", f'Failed to pull image "{image}": {cause}'), _warn("Failed", "Error: ErrImagePull")]
+    events = [
+        pulling,
+        _warn("Failed", f'Failed to pull image "{image}": {cause}'),
+        _warn("Failed", "Error: ErrImagePull"),
+    ]
     message = cause
     if word != "ErrImagePull":
         message = f'Back-off pulling image "{image}": ErrImagePull: {cause}'

@@ -25,7 +25,11 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
     if obj["metadata"].get("deletionTimestamp"):
         await _empty(run, key, obj)
         return
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": key.name}}
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "default", "namespace": key.name},
+    }
     await _ensure(run, Key("", "ServiceAccount", key.name, "default"), account)
     bundle = {
         "apiVersion": "v1",

@@ -186,12 +186,16 @@ def _with_address(pod: Json, status: Json) -> Json:
     ip = HOST_IP if pod["spec"].get("hostNetwork") else address(pod["metadata"]["uid"])
     status["podIP"] = ip
     status["podIPs"] = [{"ip": ip}]
-    done = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now_text(), "finishedAt": now_text()}}
+    done = {
+        "terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now_text(), "finishedAt": now_text()}
+    }
     inits = pod["spec"].get("initContainers") or ()
     if inits:
         running = {"running": {"startedAt": now_text()}}
         status["initContainerStatuses"] = [
-            _container_status(pod, c, running if c.get("restartPolicy") == "Always" else done, ready=True, started=True)
+            _container_status(
+                pod, c, running if c.get("restartPolicy") == "Always" else done, ready=True, started=True
+            )
             for c in inits
         ]
     return status

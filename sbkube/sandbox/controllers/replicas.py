@@ -49,7 +49,9 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
         living.sort(key=lambda p: (is_ready(p), p["metadata"].get("creationTimestamp", "")))
         for pod in living[: len(living) - wanted]:
             await run.cluster.delete(key_of(pod), pod["metadata"]["uid"])
-            await run.event(obj, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}", component)
+            await run.event(
+                obj, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}", component
+            )
         living = living[len(living) - wanted :]
     await _write_counts(run, key, living)
 

@@ -41,7 +41,9 @@ def seconds_of(text: str | None) -> float:
 class Controllers:
     """All controllers of one sandbox; `ready_delay` is how long a pod takes to get ready, in seconds."""
 
-    def __init__(self, cluster: Cluster, *, ready_delay: float = 0.2, ca_text: str = "", node: str = "sandbox") -> None:
+    def __init__(
+        self, cluster: Cluster, *, ready_delay: float = 0.2, ca_text: str = "", node: str = "sandbox"
+    ) -> None:
         from sbkube.sandbox.controllers.registry import RECONCILERS, RELATED
 
         self.cluster = cluster

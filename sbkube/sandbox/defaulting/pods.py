@@ -93,7 +93,12 @@ def _moving(image: str) -> bool:
 
 def probe(found: Json) -> None:
     """A probe: every second figure that nobody writes."""
-    for name, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+    for name, value in (
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ):
         if not found.get(name):
             found[name] = value
     _handler(found)

@@ -111,11 +111,10 @@ def job_spec(spec: Json) -> None:
     replaces = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
     spec.setdefault("podReplacementPolicy", replaces)
     template(spec)
-    # A Job's pods may not restart always, and the API does not choose for the user.
-    _drop_restart_default(spec)
+    _failure_policy(spec)
 
 
-def _drop_restart_default(spec: Json) -> None:
+def _failure_policy(spec: Json) -> None:
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             pattern.setdefault("status", "True")

@@ -1,0 +1,42 @@
+"""Which controller looks after which kind, and what else a change concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sbkube.sandbox.controllers import deployments, jobs, namespaces, pods, replicas, services, stateful
+from sbkube.sandbox.controllers.cluster import Json, Key
+
+if TYPE_CHECKING:
+    from sbkube.sandbox.controllers.runtime import Controllers, Reconcile
+
+RECONCILERS: dict[tuple[str, str], Reconcile] = {
+    ("", "Namespace"): namespaces.reconcile,
+    ("", "ServiceAccount"): namespaces.restore,
+    ("", "Pod"): pods.reconcile,
+    ("", "ReplicationController"): replicas.reconcile,
+    ("", "Service"): services.reconcile,
+    ("", "PersistentVolumeClaim"): services.reconcile_claim,
+    ("apps", "ReplicaSet"): replicas.reconcile,
+    ("apps", "Deployment"): deployments.reconcile,
+    ("apps", "StatefulSet"): stateful.reconcile,
+    ("apps", "DaemonSet"): stateful.reconcile_daemon,
+    ("batch", "Job"): jobs.reconcile,
+    ("networking.k8s.io", "Ingress"): services.reconcile_ingress,
+    ("policy", "PodDisruptionBudget"): services.reconcile_budget,
+    ("autoscaling", "HorizontalPodAutoscaler"): services.reconcile_autoscaler,
+}
+
+
+def _of_pod(run: Controllers, pod: Json) -> Iterable[Key]:
+    namespace = pod["metadata"].get("namespace", "")
+    yield from services.selecting(run, pod)
+    yield from run.index.in_namespace(namespace, "PodDisruptionBudget")
+
+
+def _of_class(run: Controllers, obj: Json) -> Iterable[Key]:
+    return run.index.of_kind("Ingress")
+
+
+RELATED: dict[str, Callable[[Controllers, Json], Iterable[Key]]] = {"Pod": _of_pod, "IngressClass": _of_class}
