@@ -171,6 +171,8 @@ class Api:
         if sent and sent != name:
             raise bad_request(f"the name of the object ({sent}) does not match the name on the URL ({name})")
         new = self._decoded(kind, obj, options)
+        if sent and not subresource and rules.may_create_on_update(kind) and not self.find(kind, namespace, name):
+            return self.create(kind, namespace, obj, options)
         live = self.get(kind, namespace, name)
         if not sent:
             raise (
@@ -247,8 +249,8 @@ class Api:
         new["metadata"] = dict(new["metadata"])
         return self._as(kind, self.store.put(kind.store_key, namespace, name, new))
 
-    def _decoded(self, kind: Kind, obj: Json, options: Options) -> Json:
-        decoded = decode(kind, obj)
+    def _decoded(self, kind: Kind, obj: Json, options: Options, keep_empty: bool = False) -> Json:
+        decoded = decode(kind, obj, keep_empty)
         if decoded.unknown and options.validation != "Ignore":
             texts = [f'unknown field "{p}"' for p in decoded.unknown]
             if options.validation == "Strict":
@@ -288,7 +290,7 @@ class Api:
         self, kind: Kind, namespace: str, name: str, body: Json, options: Options, subresource: str
     ) -> tuple[Json, bool]:
         rules.check_apply(kind, namespace, name, body)
-        applied = self._decoded(kind, body, options)
+        applied = self._decoded(kind, body, options, keep_empty=True)
         metadata = applied.setdefault("metadata", {})
         self._place(kind, namespace, metadata)
         metadata.setdefault("name", name)
@@ -306,7 +308,7 @@ class Api:
                     "and no existing object was found",
                 )
             merged = fields.apply(kind, self._zero(kind), applied, manager, options.force, reset)
-            made = self._born(kind, namespace, copied(merged), options)
+            made = self._born(kind, namespace, decode(kind, merged).obj, options)
             return self._stored(kind, namespace, name, made, options), True
         version = metadata.get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
@@ -314,7 +316,7 @@ class Api:
         merged = fields.apply(kind, live, applied, manager, options.force, reset)
         if merged == live:
             return live, False
-        new, _ = self._prepared(kind, live, copied(merged), subresource)
+        new, _ = self._prepared(kind, live, decode(kind, merged).obj, subresource)
         return self._changed(kind, live, new, options), False
 
     # ---- deleting

@@ -31,7 +31,6 @@ def unknown_type(accepted: tuple[str, ...]) -> StatusError:
         415,
         "UnsupportedMediaType",
         "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted),
-        {},
     )
 
 
@@ -73,8 +72,10 @@ def read_object(content_type: str, body: bytes) -> Any:
 
         try:
             return protobuf.decode(body)
-        except ValueError as error:
-            raise unknown_type((JSON_TYPE, YAML_TYPE)) from error
+        except protobuf.UnsupportedKind:
+            raise unknown_type((JSON_TYPE, YAML_TYPE)) from None
+        except protobuf.ProtobufError as error:
+            raise bad_request(str(error)) from None
     raise unknown_type((JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE))
 
 
@@ -83,6 +84,17 @@ def read_patch(content_type: str, body: bytes, custom: bool) -> tuple[str, Any]:
     kind = content_type.partition(";")[0].strip().lower()
     how = PATCH_TYPES.get(kind)
     if how is None or (custom and how == "strategic"):
-        accepted = tuple(t for t, h in PATCH_TYPES.items() if not (custom and h == "strategic"))
-        raise unknown_type(accepted)
-    return how, read_yaml(body) if how == "apply" else read_json(body)
+        if how is None:
+            raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+        raise unknown_type(tuple(t for t, h in PATCH_TYPES.items() if h != "strategic"))
+    if how == "apply":
+        return how, read_yaml(body)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"error decoding patch: {error}") from None
+    if isinstance(document, list) != (how == "json"):
+        wanted = "[]map" if how == "json" else "map[string]interface {}"
+        found = {list: "array", dict: "object", str: "string"}.get(type(document), "number")
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {found} into Go value of type {wanted}")
+    return how, document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,8 @@ from sbkube.sandbox.schema import Type, type_of
 from sbkube.sandbox.status import bad_request
 
 Json = dict[str, Any]
+_ROOT = "\0"
+_POSITION = re.compile(r"\[\d+\]")
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 
 
@@ -25,18 +28,39 @@ class WrongType(ValueError):
     """A value does not fit its field; the text is Go's."""
 
 
-def decode(kind: Kind, obj: Json) -> Decoded:
+def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
     """Checks the types of `obj`, drops unknown fields and nulls. Raises StatusError 400 for a wrong type.
+
+    Empty maps and lists go too, as Go's `omitempty` has it (not in custom resources, nor with `keep_empty`).
 
     The result shares nothing that is changed later with `obj`.
     """
     out = Decoded({})
     try:
         out.obj = _struct(type_of(kind), obj, "", out.unknown)
+        if not keep_empty and not kind.custom:
+            out.obj = without_empty(type_of(kind), out.obj)
     except WrongType as error:
         raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {str(error).replace(_ROOT, kind.kind)}'
         ) from None
+    return out
+
+
+def without_empty(kind: Type, obj: Json) -> Json:
+    """The object without empty maps and lists where those are the same as nothing."""
+    out = {}
+    for key, value in obj.items():
+        child = kind.field(key)
+        if isinstance(value, (dict, list)):
+            if not value and child.what in ("map", "list") and key not in kind.required:
+                continue
+            if child.what == "struct" and isinstance(value, dict):
+                value = without_empty(child, value)
+            elif child.what == "list" and child.element is not None and child.element.what == "struct":
+                element = child.element
+                value = [without_empty(element, v) for v in value]
+        out[key] = value
     return out
 
 
@@ -60,7 +84,7 @@ def _value(kind: Type, value: Any, path: str, unknown: list[str]) -> Any:
             + ("map[string]string" if what == "map" else kind.name.rpartition(".api.")[2] or kind.name)
         )
     if what == "map":
-        return {k: _map_value(kind, v, f"{path}.{k}", unknown) for k, v in value.items()}
+        return {k: _map_value(kind, v, path, unknown) for k, v in value.items()}
     return _struct(kind, value, path, unknown)
 
 
@@ -124,4 +148,5 @@ def _json_name(value: Any) -> str:
 
 
 def _last(path: str) -> str:
-    return path
+    """The path as Go names it: behind the kind, without positions."""
+    return f"{_ROOT}.{_POSITION.sub('', path)}"

@@ -155,7 +155,7 @@ def apply(
 
 
 def _prune(definition: Type, merged: Json, last: Fields, fields: Fields, others: list[Json]) -> Json:
-    managed = fields
+    managed = fieldset.union(fields, {"f:metadata": {"f:name": {}}})
     for entry in others:
         managed = fieldset.union(managed, entry.get("fieldsV1") or {})
     kept: Json = prune(definition, merged, last, managed)
@@ -185,8 +185,6 @@ def _who(entry: Json) -> str:
         text += f' with subresource "{entry["subresource"]}"'
     if entry.get("operation") == "Update":
         text += f" using {entry.get('apiVersion')}"
-        if entry.get("time"):
-            text += f" at {entry['time']}"
     return text
 
 

@@ -73,6 +73,8 @@ class Handler:
         fault = self.faults.waiting and self.faults.take(verb, kind, target.namespace, target.name, ask.dry_run)
         if fault:
             await self._before(fault, request)
+        if verb == "watch" and target.name and not target.subresource:
+            self.api.get(target.kind, target.namespace, target.name)
         if verb == "watch" and not target.subresource:
             return await self._watch(request, ask)
         answer = requests.carry_out(self.api, ask)

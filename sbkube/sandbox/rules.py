@@ -33,6 +33,8 @@ _GENERATIONS = {
     ("discovery.k8s.io", "EndpointSlice"),
 }  # fmt: skip
 
+_CREATED_BY_UPDATE = {("coordination.k8s.io", "Lease"), ("", "Endpoints"), ("", "Event"), ("", "Service")}
+
 __all__ = ["zero_status"]
 
 
@@ -49,6 +51,11 @@ def required(path: str, detail: str = "") -> Cause:
 def has_generation(kind: Kind) -> bool:
     """Whether objects of this kind count their generations."""
     return kind.custom or (kind.group, kind.kind) in _GENERATIONS
+
+
+def may_create_on_update(kind: Kind) -> bool:
+    """Whether an update of a missing object creates it (`AllowCreateOnUpdate`)."""
+    return kind.group == "rbac.authorization.k8s.io" or (kind.group, kind.kind) in _CREATED_BY_UPDATE
 
 
 def is_new_generation(kind: Kind, old: Json, new: Json) -> bool:

@@ -30,7 +30,7 @@ _SPECS: dict[tuple[str, str], Json] = {
     ("", "Service"): {},
     ("", "PersistentVolumeClaim"): {"resources": {}},
     ("", "PersistentVolume"): {},
-    ("", "Namespace"): {},
+    ("", "Namespace"): {"finalizers": ["kubernetes"]},
     ("", "Node"): {},
     ("", "ResourceQuota"): {},
     ("", "LimitRange"): {"limits": None},
@@ -56,8 +56,6 @@ _STATUSES: dict[tuple[str, str], Json] = {
     ("", "Node"): {"daemonEndpoints": {"kubeletEndpoint": {"Port": 0}}, "nodeInfo": {}},
 }
 _OTHERS: dict[tuple[str, str], Json] = {
-    ("rbac.authorization.k8s.io", "Role"): {"rules": None},
-    ("rbac.authorization.k8s.io", "ClusterRole"): {"rules": None},
     ("rbac.authorization.k8s.io", "RoleBinding"): {"roleRef": {"apiGroup": "", "kind": "", "name": ""}},
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): {"roleRef": {"apiGroup": "", "kind": "", "name": ""}},
     ("", "PodTemplate"): {"template": _TEMPLATE},
