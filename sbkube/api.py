@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube import __version__
-from sbkube.errors import RecordLost, StateError, UsageError
+from sbkube.errors import ProjectError, RecordLost, StateError, UsageError
 from sbkube.models.deployment_state import (
     DeploymentCreate,
     DeploymentDetail,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sbkube.config.model import ProjectConfig
     from sbkube.edges.sandbox import Sandbox
     from sbkube.engine.inspect import StatusReport
+    from sbkube.engine.lock import RunLock
     from sbkube.engine.surroundings import Surroundings
     from sbkube.state.tracker import DeploymentTracker
 
@@ -132,7 +133,7 @@ class Project:
         return Surroundings(http, port, self.ledger, lease.HttpLease(http), clock.SystemClock(), self._listener)
 
     def _access(self) -> tuple[str | None, str | None]:
-        """Kubeconfig and context: the sandbox before the command line before the project before the environment."""
+        """Kubeconfig and context: the sandbox, else the command line, else the project, else the environment."""
         if self._where.sandbox:
             return str(sandbox(self.config.folder).up()), None
         settings = self.config.settings
@@ -205,6 +206,7 @@ class Project:
                 )
             run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
             record = run.record
+            self._undo_failed(plan, record, lock)
         except RecordLost as error:
             error.hint = f"outcomes are in {self._dump(error)}"
             raise
@@ -213,6 +215,31 @@ class Project:
             lock.release(record, gone=plan.purpose == "delete" and done)
         detail = self.ledger.detail(run.record.deployment_id)
         return Result(detail, run.outcomes, exit_code(run.record.status))
+
+    def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
+        """`on_failure: rollback`: undo a failed apply (its failed apps, or all) as a deployment of its own.
+
+        The failed run stays what it is, and so does its exit code. What others changed meanwhile is not overwritten:
+        then the rollback is refused, and the output says so.
+        """
+        from sbkube.engine.execute import execute
+        from sbkube.engine.rollback import Undo, plan_rollback
+
+        failed = {DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED}
+        settings = self.config.settings
+        if settings.on_failure != "rollback" or plan.purpose != "apply" or record.status not in failed:
+            return
+        detail = self.ledger.detail(record.deployment_id)
+        bad = tuple(app.app_name for app in detail.apps if app.status in failed)
+        apps = bad if settings.rollback_scope == "app" else ()
+        try:
+            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, apps=apps))
+            execute(
+                undo, self._describe(undo, "rollback", {"on_failure": "rollback"}), self.world, lock, self.cancel
+            )
+        except ProjectError as error:
+            reasons = "; ".join(str(p) for p in error.problems) or str(error)
+            self.world.emit("warning", message=f"the failed deployment was not rolled back: {reasons}")
 
     def recover(self) -> tuple[DeploymentRecord, ...]:
         """Settle what interrupted runs of this project left open."""
@@ -275,7 +302,7 @@ class Project:
         )
 
     def _dump(self, error: RecordLost) -> str:
-        """Write outcomes that the database may not have beside it, else to the temporary folder, else to stderr."""
+        """Write outcomes that the database may lack beside it, else to the temporary folder, else to stderr."""
         document = {
             "schema": "sbkube/outcomes/v1",
             "deployment": error.deployment,

@@ -69,7 +69,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to compare: as which manager, whether fields of others may be taken, and which namespaces are yet to be."""
+    """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be."""
 
     new_namespaces: frozenset[str] = frozenset()
     manager: str = MANAGER
