@@ -33,12 +33,10 @@ class AppSpec(BaseModel):
 
     type: str
     enabled: bool = Field(
-        default=True, description="Leave the app out when false; what it deployed counts as removed."
+        default=True, description="False leaves the app out; what it deployed counts as removed."
     )
     depends_on: tuple[Text, ...] = Field(default=(), description="Apps that must be deployed before this one.")
-    namespace: Namespace | None = Field(
-        default=None, description="Namespace of this app instead of the project's."
-    )
+    namespace: Namespace | None = Field(default=None, description="Namespace instead of the project's.")
     create_namespace: bool | None = Field(default=None, description="Create the namespace if it is missing.")
     timeout: Seconds | None = Field(default=None, description='Time for this app: seconds, or "5m".')
     force_conflicts: bool | None = Field(default=None, description="Take fields that another field manager owns.")

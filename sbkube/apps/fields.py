@@ -23,11 +23,16 @@ def refuse(message: str, hint: str = "") -> PydanticCustomError:
 def text(value: Any) -> Any:
     """Text only: a number or boolean was probably meant as text and wants quotes."""
     if isinstance(value, bool | int | float):
-        written = str(value).lower() if isinstance(value, bool) else str(value)
-        raise refuse(f"must be text, not {_kind(value)}", f'put it into quotes: "{written}"')
+        raise refuse(f"must be text, not {_kind(value)}", _quoted(value))
     if not isinstance(value, str):
         raise refuse(f"must be text, not {_kind(value)}")
     return value
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, bool):
+        return "put it into quotes: YAML reads y, n, yes, no, on, off, true and false as booleans"
+    return f'put it into quotes: "{value}"'
 
 
 def _kind(value: Any) -> str:
@@ -88,8 +93,7 @@ def _text_map(value: Any) -> dict[str, str]:
         raise refuse(f"must be a map, not {_kind(value)}")
     for key, content in value.items():
         if not isinstance(content, str):
-            written = str(content).lower() if isinstance(content, bool) else content
-            raise refuse(f'"{key}" must be text, not {_kind(content)}', f'put it into quotes: "{written}"')
+            raise refuse(f'"{key}" must be text, not {_kind(content)}', _quoted(content))
     return value
 
 

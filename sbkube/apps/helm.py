@@ -36,9 +36,7 @@ class HelmSpec(AppSpec):
     type: Literal["helm"]
     chart: Text = Field(description="Folder or .tgz of the chart, relative to this file.")
     version: Text | None = Field(default=None, description="Version that the chart is expected to have.")
-    values: tuple[FileOrValues, ...] = Field(
-        default=(), description="Values files and inline values; later ones win."
-    )
+    values: tuple[FileOrValues, ...] = Field(default=(), description="Values files and inline values; later wins.")
     set_values: SetValues = Field(
         default_factory=dict,
         description="Single values, as paths with values or in the syntax of Helm's --set; they win over values.",
@@ -46,9 +44,7 @@ class HelmSpec(AppSpec):
     release_name: Text | None = Field(default=None, description="Name of the release; default: the app's name.")
     wait: bool = Field(default=True, description="Wait until the release's objects are ready.")
     atomic: bool = Field(default=False, description="Roll the release back when it fails.")
-    helm_label_injection: bool = Field(
-        default=True, description="Label the release's objects with project and app."
-    )
+    helm_label_injection: bool = Field(default=True, description="Label objects with project and app.")
 
     @field_validator("release_name")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ValidationError
@@ -32,7 +32,6 @@ _MESSAGES = {
     "dict": "must be a map",
     "mapping": "must be a map",
     "model": "must be a map",
-    "too_short": "must not be empty",
 }
 _LIST_HINT = 'begin each item on a line of its own with "- "'
 
@@ -85,15 +84,20 @@ def build(
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        problems += _translated(error, document, path)
+        misspelt = {meant(key, known_keys(model)) for key in bad}
+        problems += _translated(error, document, path, misspelt)
         return None
 
 
-def _translated(error: ValidationError, document: Places, path: Path) -> Iterable[Problem]:
+def _translated(
+    error: ValidationError, document: Places, path: Path, misspelt: Container[str | None]
+) -> Iterable[Problem]:
+    """Problems of one place once; a key that is there, only misspelt, is not called missing as well."""
     seen: set[Path] = set()
     for item in error.errors(include_url=False):
         where = (*path, *(step for step in item["loc"] if isinstance(step, str | int)))
-        if where not in seen:
+        told = item["type"] == "missing" and where[-1] in misspelt
+        if where not in seen and not told:
             seen.add(where)
             yield _problem(item, where, document)
 
@@ -113,6 +117,8 @@ def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
         given = item.get("input")
         hint = did_you_mean(str(given), words, noun="allowed")
         return Problem(f'{name} must be one of {", ".join(words)}, not "{given}"', place, hint)
+    if kind == "too_short":
+        return Problem(f"{name} must not be empty", place)
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = context.get("ge", context.get("le"))
         return Problem(f"{name} must be {'at least' if 'ge' in context else 'at most'} {bound}", place)

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sbkube.apps.base import AppSpec
-from sbkube.errors import Problem
+from sbkube.errors import Place, Problem
 from sbkube.sources.problems import did_you_mean
 
 
-def check_graph(
-    apps: Mapping[str, AppSpec], declared: Collection[str], problems: list[Problem], warnings: list[str]
-) -> None:
-    """Add what is wrong with `depends_on` to `problems`; depending on a disabled app is only a warning.
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One app as far as dependencies go; known for apps with other problems too."""
 
-    `declared` are the names of all apps of the file, those with problems of their own included.
-    """
-    known: dict[str, tuple[str, ...]] = {}
-    for name, app in apps.items():
-        known[name] = tuple(n for n in app.depends_on if n in apps)
-        for index, other in enumerate(app.depends_on):
-            if other not in declared:
-                hint = did_you_mean(other, [n for n in declared if n != name], noun="apps")
+    depends_on: tuple[str, ...]
+    enabled: bool
+    where: Callable[[int], Place]
+
+
+def check_graph(nodes: Mapping[str, Node], problems: list[Problem], warnings: list[str]) -> None:
+    """Add what is wrong with `depends_on` to `problems`; depending on a disabled app is only a warning."""
+    for name, node in nodes.items():
+        for index, other in enumerate(node.depends_on):
+            if other not in nodes:
+                hint = did_you_mean(other, [n for n in nodes if n != name], noun="apps")
                 message = f'apps.{name} depends on "{other}", which does not exist'
-                problems.append(Problem(message, app.where("depends_on", index), hint))
-            elif app.enabled and other in apps and not apps[other].enabled:
-                warnings.append(f'apps.{name} depends on "{other}", which is disabled and will not be deployed')
-    for cycle in cycles(known):
-        place = apps[cycle[0]].where("depends_on", apps[cycle[0]].depends_on.index(cycle[1]))
+                problems.append(Problem(message, node.where(index), hint))
+            elif node.enabled and not nodes[other].enabled:
+                place = node.where(index)
+                warnings.append(
+                    f'{place}: apps.{name} depends on "{other}", which is disabled: it is not waited for'
+                )
+    for cycle in cycles({name: tuple(n for n in node.depends_on if n in nodes) for name, node in nodes.items()}):
+        first = nodes[cycle[0]]
         message = f"apps depend on each other in a circle: {' → '.join(cycle)}"
+        place = first.where(first.depends_on.index(cycle[1]))
         problems.append(Problem(message, place, "remove one of these dependencies"))
-    problems.extend(_collisions(apps))
 
 
 def cycles(graph: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
@@ -57,7 +63,8 @@ def cycles(graph: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
                 stack.append((after, iter(graph.get(after, ()))))
 
 
-def _collisions(apps: Mapping[str, AppSpec]) -> Iterator[Problem]:
+def collisions(apps: Mapping[str, AppSpec]) -> Iterator[Problem]:
+    """Enabled apps that deploy a release of the same name to the same namespace."""
     taken: dict[tuple[str, str], str] = {}
     for name, app in apps.items():
         release: str | None = getattr(app, "release", None)

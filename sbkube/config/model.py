@@ -6,17 +6,35 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sbkube.apps.base import AppSpec
-from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole
+from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole, refuse
 from sbkube.errors import Place
 from sbkube.sources.yaml_reader import Document
 
 API_VERSION = "sbkube/v1"
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+
+
+def _api_version(value: Any) -> Any:
+    if not value:
+        raise refuse("is missing", f'begin the file with "apiVersion: {API_VERSION}"')
+    if value != API_VERSION:
+        raise refuse(f'must be {API_VERSION}, not "{value}"', "a newer format wants a newer sbkube")
+    return value
+
+
+def _apps(value: Any) -> Any:
+    if not isinstance(value, dict | list):
+        raise refuse("must be a map of apps by name, or a list of apps with names")
+    return value
+
+
+ApiVersion = Annotated[str, BeforeValidator(_api_version), WithJsonSchema({"const": API_VERSION})]
+Apps = Annotated[dict[str, Any] | list[Any], BeforeValidator(_apps)]
 
 
 class StateSettings(BaseModel):
@@ -50,25 +68,15 @@ class Settings(BaseModel):
     on_failure: Literal["stop", "continue", "rollback"] = Field(
         default="stop", description="After a failure: start nothing new, go on with independent apps, or undo."
     )
-    rollback_scope: Literal["app", "phase", "all"] = Field(
-        default="app", description="What on_failure: rollback undoes."
-    )
-    max_workers: Whole = Field(
-        default=4, ge=1, le=32, description="Apps that are deployed at the same time, at most."
-    )
+    rollback_scope: Literal["app", "phase", "all"] = Field(default="app", description="What a rollback undoes.")
+    max_workers: Whole = Field(default=4, ge=1, le=32, description="Apps deployed at the same time, at most.")
     parallel_apps: bool = Field(default=False, description="Deploy independent apps at the same time.")
     state: StateSettings = Field(default_factory=StateSettings, description="Where deployments are recorded.")
-    prune: bool = Field(
-        default=True, description="Delete what the project deployed earlier and no app wants any more."
-    )
-    create_namespaces: bool = Field(
-        default=True, description="Create namespaces that apps need and that are missing."
-    )
+    prune: bool = Field(default=True, description="Delete what was deployed earlier and no app wants any more.")
+    create_namespaces: bool = Field(default=True, description="Create namespaces that are missing.")
     force_conflicts: bool = Field(default=False, description="Take fields that other field managers own.")
     cleanup_metadata: bool = Field(default=True, description="Drop what only a server writes from manifests.")
-    helm_label_injection: bool = Field(
-        default=True, description="Label objects of Helm releases with project and app."
-    )
+    helm_label_injection: bool = Field(default=True, description="Label objects of releases with project and app.")
     sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
     global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
     global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
@@ -87,12 +95,12 @@ class TopLevel(BaseModel):
         {"phases", "deps", "hooks", "app_dirs", "clusters", "helm_sources"}
     )
 
-    apiVersion: Literal["sbkube/v1"] = Field(description="Version of this format.")
+    apiVersion: ApiVersion = Field(default="", validate_default=True, description="Version of this format.")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Name of the project and whatever else should be recorded with it."
     )
     settings: dict[str, Any] = Field(default_factory=dict)
-    apps: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    apps: Apps = Field(default_factory=dict)
     global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
     global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
 

@@ -12,7 +12,7 @@ from sbkube.apps.base import AppSpec
 from sbkube.config.check import Path as Path_
 from sbkube.config.check import build, dotted, unknown_keys
 from sbkube.config.environment import expand
-from sbkube.config.graph import check_graph
+from sbkube.config.graph import Node, check_graph, collisions
 from sbkube.config.model import ProjectConfig, Settings, StateSettings, TopLevel
 from sbkube.errors import ConfigError, Place, Problem
 from sbkube.sources.problems import did_you_mean, refuse_config
@@ -30,7 +30,7 @@ class Reading:
         self._namespace = namespace
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
-        self._declared: set[str] = set()
+        self._nodes: dict[str, Node] = {}
         text, _ = read_file(path)
         self._document = read_one(text, shown(path))
 
@@ -40,7 +40,8 @@ class Reading:
         top = build(TopLevel, raw, self._document, (), self._problems)
         settings = self._settings(raw)
         apps = self._apps(raw, settings.namespace)
-        check_graph(apps, self._declared, self._problems, self._warnings)
+        check_graph(self._nodes, self._problems, self._warnings)
+        self._problems += collisions(apps)
         name = self._name(raw)
         refuse_config(self._problems, self._document.file)
         if top is None:
@@ -87,10 +88,11 @@ class Reading:
         if not isinstance(given, dict):
             given = {}
         expanded = expand(given, self._environ, self._document, ("settings",), self._problems)
+        expanded = {key: value for key, value in expanded.items() if value != ""}
         if isinstance(expanded.get("state"), dict):
             found, bad = unknown_keys(expanded["state"], StateSettings, self._document, ("settings", "state"))
             self._problems += found
-            expanded["state"] = {k: v for k, v in expanded["state"].items() if k not in bad and v is not None}
+            expanded["state"] = {k: v for k, v in expanded["state"].items() if k not in bad and v}
         settings = build(Settings, expanded, self._document, ("settings",), self._problems) or Settings()
         changes: dict[str, Any] = {}
         if settings.kubeconfig is not None:
@@ -102,7 +104,7 @@ class Reading:
     def _apps(self, raw: Mapping[str, Any], namespace: str) -> dict[str, AppSpec]:
         apps: dict[str, AppSpec] = {}
         for name, path, content in self._entries(raw.get("apps")):
-            if name in self._declared:
+            if name in self._nodes:
                 place = self._document.place(*path, "name")
                 self._refuse(f'the app "{name}" is there twice', place, "names of apps must be unique")
                 continue
@@ -128,7 +130,11 @@ class Reading:
 
     def _app(self, name: str, path: Path_, content: Any) -> AppSpec | None:
         source = AppSource(self._document, path)
-        self._declared.add(name)
+        self._nodes[name] = _node(content, source)
+        if name in ("true", "false"):
+            hint = "YAML reads y, n, yes, no, on and off as booleans: put the name into quotes"
+            self._refuse(f'"{name}" is no name for an app', source.place(*path, key=True), hint)
+            return None
         if _APP_NAME.fullmatch(name) is None:
             hint = "lower-case letters, digits, - and _, at most 63, with a letter or digit at both ends"
             self._refuse(f'"{name}" is no name for an app', source.place(*path, key=True), hint)
@@ -172,6 +178,16 @@ class Reading:
             hint = did_you_mean(str(given), [*APP_TYPES, *NOT_YET_TYPES], noun="types")
             self._refuse(f'{dotted(path)}: there is no type "{given}"', source.place(*path, "type"), hint)
         return None
+
+
+def _node(content: Any, source: AppSource) -> Node:
+    """What an app depends on, however wrong the rest of it may be."""
+    fields = content if isinstance(content, dict) else {}
+    inner = fields.get("specs")
+    fields = {**inner, **fields} if isinstance(inner, dict) else fields
+    others = fields.get("depends_on")
+    names = tuple(map(str, others)) if isinstance(others, list) else ()
+    return Node(names, fields.get("enabled") is not False, lambda index: source.below("depends_on", index))
 
 
 class AppSource:
