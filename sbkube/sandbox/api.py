@@ -184,7 +184,7 @@ class Api:
 
     def _replace(self, kind: Kind, live: Json, new: Json, options: Options, subresource: str) -> Json:
         """Stores `new` over `live` as an Update by the manager of `options`."""
-        new, old = self._prepared(kind, live, new, subresource)
+        new = self._prepared(kind, live, new, subresource)
         if not fields.clears_managers(new):
             if "managedFields" not in new["metadata"] and "managedFields" in live["metadata"]:
                 new["metadata"]["managedFields"] = live["metadata"]["managedFields"]
@@ -194,7 +194,7 @@ class Api:
             new["metadata"].pop("managedFields")
         return self._changed(kind, live, new, options)
 
-    def _prepared(self, kind: Kind, live: Json, new: Json, subresource: str) -> tuple[Json, Json]:
+    def _prepared(self, kind: Kind, live: Json, new: Json, subresource: str) -> Json:
         """`new` with what an update cannot change taken from `live`, defaulted and validated."""
         name, now_ = live["metadata"]["name"], live["metadata"]
         metadata = new["metadata"] = dict(new.get("metadata") or {})
@@ -223,7 +223,7 @@ class Api:
             raise invalid(kind, name, causes)
         if not subresource and rules.has_generation(kind) and rules.is_new_generation(kind, live, new):
             metadata["generation"] = now_.get("generation", 0) + 1
-        return new, live
+        return new
 
     def _changed(self, kind: Kind, live: Json, new: Json, options: Options) -> Json:
         """Stores a changed object, deletes it when its last finalizer is gone, keeps it when nothing changed."""
@@ -316,7 +316,7 @@ class Api:
         merged = fields.apply(kind, live, applied, manager, options.force, reset)
         if merged == live:
             return live, False
-        new, _ = self._prepared(kind, live, decode(kind, merged).obj, subresource)
+        new = self._prepared(kind, live, decode(kind, merged).obj, subresource)
         return self._changed(kind, live, new, options), False
 
     # ---- deleting

@@ -41,8 +41,9 @@ def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
         if not keep_empty and not kind.custom:
             out.obj = without_empty(type_of(kind), out.obj)
     except WrongType as error:
+        why = str(error).replace(_ROOT, kind.kind)
         raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {str(error).replace(_ROOT, kind.kind)}'
+            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
         ) from None
     return out
 
@@ -144,7 +145,9 @@ def _json_name(value: Any) -> str:
         return "bool"
     if isinstance(value, (int, float)):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def _last(path: str) -> str:

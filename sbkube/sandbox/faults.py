@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sbkube.sandbox.status import StatusError, bad_request
+from sbkube.sandbox.status import MODIFIED, StatusError, bad_request
 
 Json = dict[str, Any]
 _REASONS = {
     403: ("Forbidden", "forbidden by a fault"),
-    409: ("Conflict", "Operation cannot be fulfilled: the object has been modified; please apply your changes to "
-          "the latest version and try again"),
+    409: ("Conflict", f"Operation cannot be fulfilled: {MODIFIED}"),
     422: ("Invalid", "invalid by a fault"),
     429: ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
     500: ("InternalError", "Internal error occurred: a fault"),
@@ -26,7 +25,7 @@ class Fault:
     """One fault. Empty `verb`, `kind` (a Kind or a plural), `name`, `namespace` match all.
 
     `status`: answer this code (with `retry_after` seconds); `latency`: wait so many seconds first; `cut`: drop the
-    connection `before` acting, `after` acting, or in the middle of the answer's `body`; `times`: how often (0: always).
+    connection `before` acting, `after` acting, or in mid `body` of the answer; `times`: how often (0: always).
     `dry_run` limits it to dry runs, as webhooks with side effects refuse only those.
     """
 

@@ -212,6 +212,7 @@ def _openapi(api: Api, parts: list[str]) -> web.Response:
     if parts == ["v3", "api", "v1"]:
         return web.Response(body=openapi.encoded(api.registry, "", "v1"), content_type=_JSON)
     if parts[:2] == ["v3", "apis"] and len(parts) == 4:
-        if parts[3] in discovery.groups(api.registry).get(parts[2], ()):
+        served = discovery.groups(api.registry).get(parts[2], ())
+        if parts[3] in served:
             return web.Response(body=openapi.encoded(api.registry, parts[2], parts[3]), content_type=_JSON)
     raise path_not_found()

@@ -91,7 +91,7 @@ SCALE = Subresource("scale", "Scale", group="autoscaling", version="v1")
 
 def _k(group: str, version: str, kind: str, plural: str, options: str = "", **more: object) -> Kind:
     """A row of the table; `options`: `short=a/b`, `cat=all`, and the flags cluster, status, scale."""
-    words = dict((w.split("=") + [""])[:2] for w in options.split())
+    words = dict([*w.split("="), ""][:2] for w in options.split())
     subresources = list(more.get("subresources", ()))  # type: ignore[call-overload]
     if "scale" in words:
         subresources.append(SCALE)

@@ -116,10 +116,10 @@ def _merge_lists(kind: Type, live: list[Any], applied: list[Any]) -> list[Any]:
     at = pos = done = 0
     merged: set[str] = set()
     while at < len(left) or pos < len(right):
-        if at < len(left) and pos < len(right) and left[at] != right[pos] and left[at] in rights:
-            if done < len(shared) and shared[done] != left[at]:
-                at += 1
-                continue
+        both = at < len(left) and pos < len(right)
+        if both and left[at] in rights and left[at] != right[pos] and shared[done:] and shared[done] != left[at]:
+            at += 1
+            continue
         if at < len(left) and left[at] not in rights:
             out.append(live[at])
             at += 1

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sbkube.sandbox import admission as _admission
 from sbkube.sandbox import defaults as _defaults
 from sbkube.sandbox.access import Deletion
 from sbkube.sandbox.kinds import Kind
@@ -114,12 +115,14 @@ def defaults(api: Api, kind: Kind, obj: Json) -> None:
 
 def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     """What admission and allocation add."""
-    if kind.store_key == "namespaces" and old is None:
-        new["spec"] = {**(new.get("spec") or {}), "finalizers": ["kubernetes"]}
+    if not kind.custom:
+        _admission.admit(kind, new, old, lambda: [o for _, o in api.store.items("services")])
 
 
 def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
     """All that is wrong with an object; a validator that is not there finds nothing."""
+    if not new["metadata"].get("name"):
+        return [required("metadata.name", "name or generateName is required")]
     return _validator()(kind, new, old)
 
 

@@ -133,7 +133,7 @@ class Schema:
         else:
             made = Type("scalar")
             made.format = raw.get("f", "")
-            made.scalar = {"byte": "bytes", "date-time": "time"}.get(made.format, kind)
+            made.scalar = {"byte": "bytes", "date-time": "time"}.get(made.format, str(kind))
         made.merge_key = raw.get("y", "")
         made.strategy = raw.get("s", "")
         return made

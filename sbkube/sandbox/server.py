@@ -46,7 +46,7 @@ class AlreadyRunning(RuntimeError):
 
 
 def _version(text: str) -> dict[str, Any]:
-    parts = (text.split(".") + ["0", "0"])[:3]
+    parts = [*text.split("."), "0", "0"][:3]
     return {
         "major": parts[0],
         "minor": parts[1],
