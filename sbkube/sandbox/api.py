@@ -81,13 +81,14 @@ class Api:
             metadata["name"] = self._generated(kind, namespace, metadata["generateName"])
         name = metadata.get("name", "")
         made = self._born(kind, namespace, new, options)
-        if self.store.get(kind.store_key, namespace, name) is not None:
-            raise already_exists(kind, name)
         cleared = "managedFields" in (obj.get("metadata") or {}) and obj["metadata"]["managedFields"] == [{}]
         if not cleared:
             made = fields.record_update(
                 kind, self._zero(kind), made, Manager(options.manager), rules.reset_fields(kind, "")
             )
+        made = self._admitted(kind, made)
+        if self.store.get(kind.store_key, namespace, name) is not None:
+            raise already_exists(kind, name)
         return self._stored(kind, namespace, name, made, options)
 
     def _zero(self, kind: Kind) -> Json:
@@ -126,10 +127,15 @@ class Api:
         new = {"apiVersion": kind.api_version, "kind": kind.kind, **new}
         rules.defaults(self, kind, new)
         self._check_namespace(kind, namespace, metadata.get("name", ""))
+        return new
+
+    def _admitted(self, kind: Kind, new: Json) -> Json:
+        """A new object after admission, whose additions nobody owns, and validation."""
+        new = copied(new)
         rules.admit(self, kind, new, None)
         causes = rules.validate(self, kind, new, None)
         if causes:
-            raise invalid(kind, metadata.get("name", ""), causes)
+            raise invalid(kind, new["metadata"].get("name", ""), causes)
         return new
 
     def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
@@ -192,10 +198,11 @@ class Api:
             new = fields.record_update(kind, live, new, manager, rules.reset_fields(kind, subresource))
         else:
             new["metadata"].pop("managedFields")
+        new = self._checked(kind, live, new, subresource)
         return self._changed(kind, live, new, options)
 
     def _prepared(self, kind: Kind, live: Json, new: Json, subresource: str) -> Json:
-        """`new` with what an update cannot change taken from `live`, defaulted and validated."""
+        """`new` with what an update cannot change taken from `live`, and defaulted."""
         name, now_ = live["metadata"]["name"], live["metadata"]
         metadata = new["metadata"] = dict(new.get("metadata") or {})
         version = metadata.get("resourceVersion")
@@ -217,12 +224,17 @@ class Api:
         new["apiVersion"], new["kind"] = kind.api_version, kind.kind
         rules.separate(kind, live, new, subresource)
         rules.defaults(self, kind, new)
+        return new
+
+    def _checked(self, kind: Kind, live: Json, new: Json, subresource: str) -> Json:
+        """A changed object after admission and validation, with its generation."""
+        new = copied(new)
         rules.admit(self, kind, new, live)
         causes = rules.validate(self, kind, new, live)
         if causes:
-            raise invalid(kind, name, causes)
+            raise invalid(kind, live["metadata"]["name"], causes)
         if not subresource and rules.has_generation(kind) and rules.is_new_generation(kind, live, new):
-            metadata["generation"] = now_.get("generation", 0) + 1
+            new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         return new
 
     def _changed(self, kind: Kind, live: Json, new: Json, options: Options) -> Json:
@@ -308,7 +320,7 @@ class Api:
                     "and no existing object was found",
                 )
             merged = fields.apply(kind, self._zero(kind), applied, manager, options.force, reset)
-            made = self._born(kind, namespace, decode(kind, merged).obj, options)
+            made = self._admitted(kind, self._born(kind, namespace, decode(kind, merged).obj, options))
             return self._stored(kind, namespace, name, made, options), True
         version = metadata.get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
@@ -317,6 +329,7 @@ class Api:
         if merged == live:
             return live, False
         new = self._prepared(kind, live, decode(kind, merged).obj, subresource)
+        new = self._checked(kind, live, new, subresource)
         return self._changed(kind, live, new, options), False
 
     # ---- deleting

@@ -59,13 +59,14 @@ def _scale_of(obj: Json) -> Json:
     selector = spec.get("selector") or {}
     text = selector_text(selector if "matchLabels" in selector or "matchExpressions" in selector
                          else {"matchLabels": selector})  # fmt: skip
+    text = "" if text == "<none>" else text
     replicas = spec.get("replicas", 0)
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {k: metadata[k] for k in kept if k in metadata},
         "spec": {"replicas": replicas} if replicas else {},
-        "status": {"replicas": status.get("replicas", 0), "selector": text},
+        "status": {"replicas": status.get("replicas", 0), **({"selector": text} if text else {})},
     }
 
 
