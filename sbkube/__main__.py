@@ -1,8 +1,9 @@
-"""`python -m sbkube` is the same as `sbkube`."""
+"""`python -m sbkube`."""
 
 from __future__ import annotations
 
+import sys
+
 from sbkube.cli.main import main
 
-if __name__ == "__main__":
-    main()
+sys.exit(main())

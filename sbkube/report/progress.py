@@ -17,7 +17,9 @@ from sbkube.report.ink import Ink
 from sbkube.report.layout import between, duration
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.live import Live
+    from rich.spinner import Spinner
 
 _QUIET_REPEAT = 10.0  # seconds before a plain line repeats what an app still waits for
 _ENDED = {
@@ -157,6 +159,7 @@ class LiveProgress:
         self._now = now
         self._board = Board()
         self._live: Live | None = None
+        self._spin: Spinner | None = None
         self._guard = threading.Lock()
 
     def __call__(self, event: Event) -> None:
@@ -193,8 +196,7 @@ class LiveProgress:
         else:
             self._stream.write(Ink(True).yellow(text) + "\n")
 
-    def _table(self) -> object:
-        from rich.spinner import Spinner
+    def _table(self) -> RenderableType:
         from rich.table import Table
         from rich.text import Text
 
@@ -206,15 +208,17 @@ class LiveProgress:
         table.expand = True
         for line in self._board.lines():
             mark, style = _ENDED.get(line.status, ("!", "yellow"))
-            sign = Text(mark, style=style) if line.ended else self._spinner(Spinner)
+            sign: RenderableType = Text(mark, style=style) if line.ended else self._spinner()
             took = duration(((line.ended or self._now()) - line.started).total_seconds())
             doing = line.doing or ("done" if line.ended else "starting")
             table.add_row(sign, Text(line.name, style="bold"), Text(doing, style="dim"), Text(took, style="dim"))
         return table
 
-    def _spinner(self, make: Callable[[str], object]) -> object:
-        if not hasattr(self, "_spin"):
-            self._spin = make("dots")
+    def _spinner(self) -> Spinner:
+        """One for all lines, so that they turn together."""
+        from rich.spinner import Spinner
+
+        self._spin = self._spin or Spinner("dots")
         return self._spin
 
     def _stop(self) -> None:

@@ -1,0 +1,26 @@
+"""`recover`: settle what an interrupted run left open."""
+
+from __future__ import annotations
+
+import click
+
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+
+
+@click.command("recover", cls=Command)
+@click.argument("target", required=False)
+def recover(session: Session, target: str | None) -> int:
+    """Find out what an interrupted run had done, and record it. Changes nothing in the cluster."""
+    from sbkube.report import history, machine
+
+    with session.project(target) as project:
+        records = project.recover()
+
+    def text() -> str:
+        if not records:
+            return "No deployment was left open."
+        return "settled:\n" + history.table(records, ink=session.ink, width=session.terminal.width)
+
+    session.emit("recover", lambda: {"deployments": [machine.deployment(record) for record in records]}, text)
+    return 0

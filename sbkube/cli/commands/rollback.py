@@ -1,0 +1,51 @@
+"""`rollback`: undo a deployment, as a new deployment."""
+
+from __future__ import annotations
+
+import click
+
+from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+
+
+@click.command("rollback", cls=Command)
+@click.argument("reference", metavar="[ID]", required=False, default="")
+@click.option("--to", "--target", "to", metavar="ID", default="", help="Go to the state that this one left.")
+@click.option("--force", is_flag=True, help="Also where others have changed objects since.")
+@click.option("--delete-data", is_flag=True, help="Consent to deleting objects that hold data.")
+@click.option("--list", "only_list", is_flag=True, help="List what can be rolled back.")
+@click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Length of that list.")
+@wait_for_lock
+def rollback(
+    session: Session,
+    reference: str,
+    to: str,
+    force: bool,
+    delete_data: bool,
+    only_list: bool,
+    limit: int,
+    wait_for_lock: str | None,
+) -> int:
+    """Go back to the state before deployment ID; without ID, undo the newest one that changed something."""
+    with session.project() as project:
+        if only_list:
+            return _list(session, project.history(limit=limit))
+        plan = project.plan_rollback(
+            reference, to=to, apps=session.options.apps, force=force, delete_data=delete_data
+        )
+        return carry_out(session, project, plan, Run("rollback", always_ask=True, lock_wait=wait_for_lock))
+
+
+def _list(session: Session, records: tuple[object, ...]) -> int:
+    from sbkube.models.deployment_state import DeploymentRecord
+    from sbkube.report import history as report
+    from sbkube.report import machine
+
+    known = [record for record in records if isinstance(record, DeploymentRecord) and record.status.ended]
+    session.emit(
+        "rollback-list",
+        lambda: {"deployments": [machine.deployment(record) for record in known]},
+        lambda: report.table(known, ink=session.ink, width=session.terminal.width),
+    )
+    return 0

@@ -1,0 +1,47 @@
+"""`template`: the manifests as they would be sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+from sbkube.errors import UsageError
+
+
+@click.command("template", cls=Command)
+@click.argument("target", required=False)
+@click.option("--output-dir", metavar="DIR", help="Write one file per app instead of printing.")
+def template(session: Session, target: str | None, output_dir: str | None) -> int:
+    """Print the manifests of all apps as they would be sent; values of Secrets are masked."""
+    with session.project(target) as project:
+        if output_dir:
+            names = session.options.apps or tuple(n for n, app in project.config.apps.items() if app.enabled)
+            texts = {name: project.template((name,)) for name in names}
+            session.stop_progress()
+            return _write(session, Path(output_dir), {name: text for name, text in texts.items() if text})
+        text = project.template(session.options.apps)
+    session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text)
+    return 0
+
+
+def _documents(text: str) -> list[object]:
+    from sbkube.report.yaml_text import load_all
+
+    return load_all(text)
+
+
+def _write(session: Session, folder: Path, texts: dict[str, str]) -> int:
+    files = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            path = folder / f"{name}.yaml"
+            path.write_text(text)
+            files.append(str(path))
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+    session.emit("template", lambda: {"files": files}, lambda: "\n".join(f"wrote {name}" for name in files))
+    return 0

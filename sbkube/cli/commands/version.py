@@ -1,0 +1,27 @@
+"""`version`: which sbkube this is."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from sbkube import __version__
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+
+
+@click.command("version", cls=Command)
+def version(session: Session) -> int:
+    """Print the version of sbkube and of the Python it runs on."""
+    facts = {"version": __version__, "python": platform.python_version(), "platform": platform.system().lower()}
+    session.emit(
+        "version",
+        lambda: facts,
+        lambda: f"sbkube {__version__} {session.ink.dim(_runtime(facts))}",
+    )
+    return 0
+
+
+def _runtime(facts: dict[str, str]) -> str:
+    return f"(Python {facts['python']} on {facts['platform']})"

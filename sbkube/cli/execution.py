@@ -1,0 +1,108 @@
+"""From a plan to its end: show, ask, execute, sum up. Apply, rollback and delete are this with other plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sbkube.cli.durations import seconds
+from sbkube.cli.session import Session
+from sbkube.cli.signals import stopping
+from sbkube.models.plan import Effect, Plan, Verb
+
+if TYPE_CHECKING:
+    from sbkube.api import Project
+
+_TAKES_AWAY = frozenset({Verb.DELETE, Verb.RECREATE, Verb.HELM_UNINSTALL})
+
+wait_for_lock = click.option(
+    "--wait-for-lock", type=str, metavar="5m", help="Wait so long while somebody else is deploying."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How to run a plan: under which name it is recorded, whether to ask whenever it changes anything (else only
+    when it takes something away), how long to wait for the lock (`5m`, empty: not at all)."""
+
+    command: str
+    always_ask: bool = False
+    lock_wait: str | None = None
+
+
+def takes_away(plan: Plan) -> bool:
+    """Something would be deleted, pruned or recreated."""
+    gone = {Effect.DELETE, Effect.RECREATE}
+    return any(op.verb in _TAKES_AWAY for op in plan.operations) or any(
+        change.effect in gone for app in plan.apps for change in app.changes
+    )
+
+
+def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
+    """Show the plan; stop there with `--dry-run`; ask where consent is due; execute; report. Gives the exit
+    code."""
+    session.stop_progress()
+    dry = session.options.dry_run
+    must_ask = plan.writes and (run.always_ask or takes_away(plan)) and not session.options.yes
+    masked = project.masked(plan)
+    if dry and not session.human:
+        session.emit(run.command, lambda: {"dry_run": True, "plan": _document(masked)}, str)
+        return 0
+    if session.human or must_ask:
+        show_plan(session, masked, bodies=dry)
+    if dry:
+        session.say(session.ink.dim("dry run: nothing was changed"))
+        return 0
+    if must_ask:
+        session.confirm(f"{run.command} on {plan.cluster}?")
+    wait = seconds(run.lock_wait) if run.lock_wait else 0
+    with stopping(project.cancel, session.terminal.err):
+        result = project.execute(plan, command=run.command, args=arguments(session), wait_for_lock=wait)
+    session.stop_progress()
+    _finish(session, masked, result, run)
+    return int(result.exit_code)
+
+
+def show_plan(session: Session, masked: Plan, *, bodies: bool) -> None:
+    """The plan for people; on standard error where a machine reads standard output."""
+    from sbkube.report import plan as report
+
+    ink = session.ink if session.human else session.terminal.error_ink
+    verbose = session.options.verbose
+    text = report.render(masked, report.PlanView(ink, bodies=bodies or verbose, unchanged=verbose))
+    if session.options.quiet and not session.terminal.stdin.isatty():
+        return
+    (session.terminal.out if session.human else session.terminal.err)(text + "\n")
+
+
+def arguments(session: Session) -> dict[str, Any]:
+    """What is recorded of the command line: nothing that could hold a secret."""
+    o = session.options
+    given = {"apps": list(o.apps), "namespace": o.namespace, "context": o.context, "sandbox": o.sandbox}
+    return {name: value for name, value in given.items() if value}
+
+
+def _document(masked: Plan) -> dict[str, Any]:
+    from sbkube.report import machine
+
+    return machine.plan(masked)
+
+
+def _finish(session: Session, masked: Plan, result: Any, run: Run) -> None:
+    if session.human:
+        if not session.options.quiet:
+            from sbkube.report import run as report
+
+            session.terminal.out(report.render(result.record, ink=session.ink))
+        return
+    from sbkube.report import machine
+
+    content = {
+        "exit_code": result.exit_code,
+        "summary": masked.counts(),
+        "deployment": machine.detail(result.record),
+        "warnings": list(masked.warnings),
+    }
+    session.emit(run.command, lambda: content, str)

@@ -1,0 +1,70 @@
+"""The one place where exceptions become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sbkube.cli.session import Terminal
+from sbkube.errors import Interrupted, SbkubeError, UsageError
+
+BUG = 70
+
+
+class Bug(SbkubeError):
+    """Something that must not happen did."""
+
+    slug = "bug"
+    exit_code = BUG
+
+
+def report(error: BaseException, terminal: Terminal, form: str) -> int:
+    """Tell what went wrong, as text on standard error or as one document on standard output; gives the exit
+    code."""
+    known = translate(error, terminal.environ.get("HOME"))
+    if form in ("json", "yaml", "llm"):
+        from sbkube.report import machine
+
+        terminal.out(machine.encode(machine.error(known), form))
+        return known.exit_code
+    from sbkube.report import failure
+
+    terminal.err(failure.render(known, terminal.error_ink))
+    return known.exit_code
+
+
+def translate(error: BaseException, home: str | None) -> SbkubeError:
+    """Any exception as one of ours; an unexpected one leaves its trace in a file."""
+    if isinstance(error, SbkubeError):
+        return error
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return Interrupted("interrupted")
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        return UsageError(error.format_message(), hint=f"see {context.command_path} --help" if context else None)
+    return Bug(
+        f"this is a bug in sbkube: {type(error).__name__}: {' '.join(str(error).split())[:200]}",
+        hint=f"please report it; the trace is in {keep_trace(error, home)}",
+    )
+
+
+def keep_trace(error: BaseException, home: str | None) -> str:
+    """Write the trace below `~/.sbkube/log` (else the temporary folder) and say where it is."""
+    text = "".join(traceback.format_exception(error))
+    name = f"sbkube-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    base = Path(home) if home else Path(tempfile.gettempdir())
+    for folder in (base / ".sbkube" / "log", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / name
+            path.touch(mode=0o600)
+            path.write_text(text)
+        except OSError:
+            continue
+        return str(path)
+    return "no file: neither the home nor the temporary folder can be written"

@@ -1,0 +1,108 @@
+"""`sbkube`: the table of commands, and the frame around each run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from sbkube import __version__
+from sbkube.cli.options import FORMAT_VARIABLE, Entry, LazyGroup, Options
+
+_DEPLOY, _LOOK, _UNDO, _SETUP = "Deploy", "Look", "Undo", "Set up"
+_HERE = "sbkube.cli.commands"
+
+ENTRIES: Mapping[str, Entry] = {
+    "apply": Entry(f"{_HERE}.apply:apply", _DEPLOY, "Bring the cluster to what the project says."),
+    "deploy": Entry(f"{_HERE}.apply:deploy", _DEPLOY, "The same as apply."),
+    "diff": Entry(f"{_HERE}.plan:diff", _DEPLOY, "Show what apply would change."),
+    "plan": Entry(f"{_HERE}.plan:plan", _DEPLOY, "The same as diff."),
+    "template": Entry(f"{_HERE}.template:template", _DEPLOY, "Print the manifests as they would be sent."),
+    "validate": Entry(f"{_HERE}.validate:validate", _DEPLOY, "Check the project file."),
+    "status": Entry(f"{_HERE}.status:status", _LOOK, "Show how everything deployed is now."),
+    "history": Entry(f"{_HERE}.history:history", _LOOK, "List deployments, newest first."),
+    "show": Entry(f"{_HERE}.show:show", _LOOK, "Show one deployment with everything it did."),
+    "rollback": Entry(f"{_HERE}.rollback:rollback", _UNDO, "Undo a deployment."),
+    "delete": Entry(f"{_HERE}.delete:delete", _UNDO, "Delete what the project deployed."),
+    "destroy": Entry(f"{_HERE}.delete:destroy", _UNDO, "The same as delete."),
+    "recover": Entry(f"{_HERE}.recover:recover", _UNDO, "Settle what an interrupted run left open."),
+    "init": Entry(f"{_HERE}.init:init", _SETUP, "Write a small project to start from."),
+    "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),
+    "sandbox": Entry(f"{_HERE}.sandbox:sandbox", _SETUP, "A simulated cluster on this machine."),
+    "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
+    "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
+}
+
+ROOT = LazyGroup(
+    name="sbkube",
+    entries=ENTRIES,
+    help="Deploy Helm charts and manifests to Kubernetes from one file, and never lose track of what was done.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Options may stand before or after the command. Exit codes: 0 done, 1 ran and failed, 2 usage, "
+    "3 project, 4 surroundings, 5 state, 6 unrecorded, 10 changes pending, 130 interrupted.",
+)
+click.version_option(__version__, prog_name="sbkube", message="%(prog)s %(version)s")(ROOT)
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    load_api: Callable[[], Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Run one command line; gives the exit code and raises nothing but SystemExit of the interpreter itself.
+
+    `load_api` gives the module that commands call; the default imports `sbkube.api` when it is first needed.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    env = os.environ if environ is None else environ
+    try:
+        return _run(args or ["--help"], env, load_api or _load_api)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has left; silence the interpreter's flush at exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        from sbkube.cli.failures import report
+        from sbkube.cli.session import Terminal
+
+        return report(error, Terminal(sys.stdin, sys.stdout, sys.stderr, env), wanted_format(args, env))
+
+
+def _run(args: list[str], environ: Mapping[str, str], load_api: Callable[[], Any]) -> int:
+    def session(options: Options) -> Any:
+        from sbkube.cli.session import Session, Terminal
+
+        return Session(options, Terminal(sys.stdin, sys.stdout, sys.stderr, environ), load_api)
+
+    with ROOT.make_context("sbkube", args, obj=session) as context:
+        context.meta["environ"] = environ
+        code = ROOT.invoke(context)
+    return code if isinstance(code, int) else 0
+
+
+def _load_api() -> Any:
+    from sbkube import api
+
+    return api
+
+
+def wanted_format(args: Sequence[str], environ: Mapping[str, str]) -> str:
+    """The output format of a command line that may not even parse."""
+    found = environ.get(FORMAT_VARIABLE) or "human"
+    for at, word in enumerate(args):
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        if name in ("-o", "--format", "--output"):
+            found = value if equals else (args[at + 1] if at + 1 < len(args) else found)
+        elif word.startswith("-o") and not equals and len(word) > 2:
+            found = word[2:]
+    return found

@@ -1,0 +1,171 @@
+"""Options that every command takes, before or after its name, and the command classes that bind them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+FORMATS = ("human", "json", "yaml", "llm", "csv")
+FORMAT_VARIABLE = "SBKUBE_OUTPUT_FORMAT"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The common options as given; None means: not given. `output` is one of `FORMATS`."""
+
+    file: str | None = None
+    apps: tuple[str, ...] = ()
+    namespace: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    sandbox: bool = False
+    state_url: str | None = None
+    dry_run: bool = False
+    output: str = "human"
+    yes: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def _common() -> list[click.Option]:
+    """Fresh option objects; every command has its own."""
+    return [
+        click.Option(["-f", "--file"], metavar="PATH", help="Project file or its folder (instead of TARGET)."),
+        click.Option(["--app", "apps"], multiple=True, metavar="NAME", help="Only this app (repeatable)."),
+        click.Option(["-n", "--namespace"], metavar="NAME", help="Base namespace instead of the project's."),
+        click.Option(["--kubeconfig"], metavar="PATH", help="Kubeconfig to use."),
+        click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
+        click.Option(["--sandbox"], is_flag=True, help="Use the built-in simulated cluster."),
+        click.Option(["--state-url"], metavar="URL", help="State database (SBKUBE_STATE_URL)."),
+        click.Option(["--dry-run"], is_flag=True, help="Show what would happen; change nothing."),
+        click.Option(
+            ["-o", "--format", "--output", "output"],
+            type=click.Choice(FORMATS),
+            metavar="human|json|yaml|llm",
+            help=f"Output format ({FORMAT_VARIABLE}).",
+        ),
+        click.Option(["-y", "--yes"], is_flag=True, help="Do not ask."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Show more."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="No progress, no summary."),
+    ]
+
+
+_NAMES = tuple(Options.__dataclass_fields__)
+
+
+def merged(context: click.Context, environ: Mapping[str, str]) -> Options:
+    """Options of all levels together: inner values win, lists are joined, flags add up."""
+    chain: list[click.Context] = []
+    level: click.Context | None = context
+    while level is not None:
+        chain.insert(0, level)
+        level = level.parent
+    values: dict[str, Any] = {}
+    for at in chain:
+        for name in _NAMES:
+            given = at.params.get(name)
+            if name == "apps":
+                values[name] = (*values.get(name, ()), *(given or ()))
+            elif given:
+                values[name] = given
+    values.setdefault("output", _from_environment(environ))
+    return Options(**values)
+
+
+def _from_environment(environ: Mapping[str, str]) -> str:
+    value = environ.get(FORMAT_VARIABLE) or "human"
+    if value not in FORMATS:
+        raise click.UsageError(f"{FORMAT_VARIABLE} is {value!r}; it must be one of human, json, yaml, llm")
+    return value
+
+
+class Command(click.Command):
+    """A command with the common options; its function is called with a session instead of them."""
+
+    formats: Sequence[str] = ("human", "json", "yaml", "llm")
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        taken = {option for param in self.params for option in param.opts}
+        self._common = [option for option in _common() if not taken & set(option.opts)]
+        self.params += self._common
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Merge the common options, make the session, run."""
+        make: Callable[[Options], Any] = ctx.find_root().obj
+        options = merged(ctx, ctx.find_root().meta.get("environ", {}))
+        if options.output not in self.formats:
+            raise click.UsageError(f"{ctx.info_name} has no output format {options.output!r}")
+        own = {name: value for name, value in ctx.params.items() if name not in _NAMES}
+        assert self.callback is not None
+        return self.callback(make(options), **own)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options first."""
+        common = {id(option) for option in self._common}
+        own = [p.get_help_record(ctx) for p in self.get_params(ctx) if id(p) not in common]
+        shared = [p.get_help_record(ctx) for p in self._common]
+        for title, records in (("Options", own), ("Common options", shared)):
+            if rows := [record for record in records if record]:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class HistoryCommand(Command):
+    """A command that can also write CSV."""
+
+    formats = FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives, under which heading it is listed, and what is said of it."""
+
+    place: str  # module:attribute
+    section: str
+    help: str
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it runs; its list of commands needs no import at all."""
+
+    def __init__(self, *args: Any, entries: Mapping[str, Entry], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.entries = entries
+        self.params += _common()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown name comes with the nearest known one."""
+        if args and not args[0].startswith("-") and args[0] not in self.entries:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], self.entries, 1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Commands under their headings."""
+        for section in dict.fromkeys(entry.section for entry in self.entries.values()):
+            rows = [(name, e.help) for name, e in self.entries.items() if e.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)

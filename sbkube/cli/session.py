@@ -1,0 +1,159 @@
+"""What a command works with: the options, the front door, and the terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from sbkube.cli.options import Options
+from sbkube.errors import PlanRefused, UsageError
+from sbkube.models.outcome import Event
+from sbkube.report.ink import Ink, wants_colour
+
+if TYPE_CHECKING:
+    from sbkube.api import Project, Where
+    from sbkube.report.progress import Progress
+
+PROJECT_FILES = ("sbkube.yaml", "sbkube.yml")
+
+
+class Terminal:
+    """The three streams, and what can be done with them."""
+
+    def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
+        self.stdin, self.stdout, self.stderr, self.environ = stdin, stdout, stderr, environ
+        self.ink = Ink(wants_colour(stdout, environ))
+        self.error_ink = Ink(wants_colour(stderr, environ))
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal, 80 where there is none; `COLUMNS` wins."""
+        if (self.environ.get("COLUMNS") or "").isdigit():
+            return int(self.environ["COLUMNS"])
+        try:
+            return os.get_terminal_size(self.stdout.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def out(self, text: str) -> None:
+        """A text on standard output."""
+        click.echo(text, file=self.stdout, nl=not text.endswith("\n"), color=True)
+
+    def err(self, text: str) -> None:
+        """A line on standard error."""
+        click.echo(text, file=self.stderr, color=True)
+
+    def ask(self, question: str) -> bool:
+        """Yes or no from the person at the terminal; anything but yes is no."""
+        click.echo(f"{question} [y/N] ", file=self.stderr, nl=False)
+        return self.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+class Session:
+    """One command's run. `api` is the module `sbkube.api`, loaded when it is first needed."""
+
+    def __init__(self, options: Options, terminal: Terminal, load_api: Callable[[], Any]) -> None:
+        self.options = options
+        self.terminal = terminal
+        self._load_api = load_api
+        self._progress: Progress | None = None
+
+    @property
+    def api(self) -> Any:
+        """The front door."""
+        return self._load_api()
+
+    @property
+    def human(self) -> bool:
+        """Text for people is wanted."""
+        return self.options.output == "human"
+
+    @property
+    def ink(self) -> Ink:
+        """Colours of standard output."""
+        return self.terminal.ink
+
+    def target(self, given: str | None) -> str:
+        """TARGET or `--file`, else the current folder; both together are a usage error."""
+        if given and self.options.file:
+            raise UsageError("TARGET and --file name two projects", hint="give only one of them")
+        return given or self.options.file or "."
+
+    def has_project(self) -> bool:
+        """A project was named, or lies in the current folder."""
+        return self.options.file is not None or any(Path(name).is_file() for name in PROJECT_FILES)
+
+    def where(self) -> Where:
+        """Cluster and state database as the command line has them."""
+        o = self.options
+        where: Where = self.api.Where(
+            kubeconfig=o.kubeconfig, context=o.context, sandbox=o.sandbox, state_url=o.state_url
+        )
+        return where
+
+    @contextmanager
+    def project(self, target: str | None = None) -> Iterator[Project]:
+        """The project, opened with a listener that shows progress, and closed again."""
+        where = self.where()
+        try:
+            with self.api.open_project(
+                self.target(target), namespace=self.options.namespace, where=where, listener=self.listen
+            ) as project:
+                yield project
+        finally:
+            self.stop_progress()
+
+    def listen(self, event: Event) -> None:
+        """Show an event as it happens."""
+        if self.options.quiet:
+            return
+        if self._progress is None:
+            self._progress = self._make_progress()
+        self._progress(event)
+
+    def _make_progress(self) -> Progress:
+        from sbkube.report.progress import LiveProgress, PlainProgress
+
+        terminal = self.terminal
+        drawn = terminal.stderr.isatty() and terminal.environ.get("TERM") != "dumb"
+        if self.human and drawn and not self.options.verbose:
+            return LiveProgress(terminal.stderr, lambda: datetime.now(UTC))
+        return PlainProgress(terminal.err, terminal.error_ink, verbose=self.options.verbose)
+
+    def stop_progress(self) -> None:
+        """Leave the terminal as it was found."""
+        if self._progress is not None:
+            self._progress.close()
+
+    def emit(self, command: str, content: Callable[[], Mapping[str, Any]], text: Callable[[], str]) -> None:
+        """The one answer of a command: text for people, or one document for programs."""
+        if self.human:
+            self.terminal.out(text())
+            return
+        from sbkube.report import machine
+
+        self.terminal.out(machine.encode(machine.document(command, content()), self.options.output))
+
+    def say(self, text: str) -> None:
+        """A remark beside the answer: on standard output for people, else on standard error."""
+        if not self.options.quiet:
+            (self.terminal.out if self.human else self.terminal.err)(text)
+
+    def confirm(self, question: str) -> None:
+        """Go on only with a yes. Without `-y` and without a terminal that is a usage error; a no refuses the
+        plan. Nothing has been touched in either case."""
+        if self.options.yes:
+            return
+        if not self.terminal.stdin.isatty():
+            raise UsageError(
+                "this needs a confirmation and there is no terminal to ask at",
+                hint="look at it with --dry-run, then say --yes",
+            )
+        if not self.terminal.ask(question):
+            raise PlanRefused("not confirmed; nothing was changed")
