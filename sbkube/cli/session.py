@@ -101,6 +101,8 @@ class Session:
     def project(self, target: str | None = None) -> Iterator[Project]:
         """The project, opened with a listener that shows progress, and closed again."""
         where = self.where()
+        if self.options.sandbox and not self.options.quiet:
+            self.terminal.err(self.terminal.error_ink.dim("sandbox (simulated Kubernetes API)"))
         try:
             with self.api.open_project(
                 self.target(target), namespace=self.options.namespace, where=where, listener=self.listen

@@ -1,0 +1,121 @@
+"""`sandbox`: a simulated cluster on this machine, for trying a project without a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+
+SIMULATED = "sandbox (simulated Kubernetes API)"
+
+
+class SandboxLike(Protocol):
+    """What the commands want of a sandbox; all raise SurroundingsError when it cannot be had."""
+
+    def up(self) -> Path:
+        """Start it unless it runs; gives its kubeconfig."""
+
+    def down(self) -> bool:
+        """Stop it; tells whether it ran. Its objects stay."""
+
+    def status(self) -> Mapping[str, Any] | None:
+        """Facts about the running server (`url`, `pid`, …), or None."""
+
+    def reset(self) -> None:
+        """Stop it and forget all its objects."""
+
+    def kubeconfig(self) -> Path:
+        """Where its kubeconfig is, also while it is down."""
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run a command with `KUBECONFIG` set, the sandbox up for as long as it takes; gives its exit code."""
+
+
+class SandboxGroup(click.Group):
+    """Names its commands in the order they are defined."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As in the file."""
+        return list(self.commands)
+
+
+@click.group("sandbox", cls=SandboxGroup)
+def sandbox() -> None:
+    """A simulated Kubernetes API on this machine; its objects stay until reset.
+
+    --sandbox on any other command starts it when needed and uses it.
+    """
+
+
+def _box(session: Session) -> SandboxLike:
+    place = Path(session.target(None))
+    box: SandboxLike = session.api.sandbox(place.parent if place.is_file() else place)
+    return box
+
+
+@sandbox.command("up", cls=Command)
+def up(session: Session) -> int:
+    """Start it in the background, unless it runs."""
+    path = str(_box(session).up())
+    session.emit(
+        "sandbox",
+        lambda: {"running": True, "kubeconfig": path},
+        lambda: f"{session.ink.green('●')} {SIMULATED} is up\n  export KUBECONFIG={path}",
+    )
+    return 0
+
+
+@sandbox.command("down", cls=Command)
+def down(session: Session) -> int:
+    """Stop it; its objects stay."""
+    ran = bool(_box(session).down())
+    session.emit(
+        "sandbox",
+        lambda: {"running": False, "was_running": ran},
+        lambda: "The sandbox is down; its objects are kept." if ran else "The sandbox was not running.",
+    )
+    return 0
+
+
+@sandbox.command("status", cls=Command)
+def status(session: Session) -> int:
+    """Say whether it runs, and where."""
+    facts = _box(session).status()
+
+    def text() -> str:
+        if facts is None:
+            return "The sandbox is down."
+        lines = [f"{session.ink.green('●')} {SIMULATED} is up"]
+        return "\n".join(lines + [f"  {session.ink.dim(f'{name:<11}')}{value}" for name, value in facts.items()])
+
+    session.emit("sandbox", lambda: {"running": facts is not None, **(facts or {})}, text)
+    return 0
+
+
+@sandbox.command("reset", cls=Command)
+def reset(session: Session) -> int:
+    """Stop it and forget all its objects. Asks first."""
+    session.confirm("Forget everything in the sandbox?")
+    _box(session).reset()
+    session.emit("sandbox", lambda: {"running": False, "reset": True}, lambda: "The sandbox is empty.")
+    return 0
+
+
+@sandbox.command("kubeconfig", cls=Command)
+def kubeconfig(session: Session) -> int:
+    """Print the path of its kubeconfig."""
+    path = str(_box(session).kubeconfig())
+    session.emit("sandbox", lambda: {"kubeconfig": path}, lambda: path)
+    return 0
+
+
+@sandbox.command("run", cls=Command, context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(session: Session, command: tuple[str, ...]) -> int:
+    """Run COMMAND with KUBECONFIG pointing at the sandbox (write -- before it); gives its exit code."""
+    return _box(session).run(command)
