@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import logging
 import sqlite3
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ from sbkube.sandbox.watch import Wanted, watch
 
 Json = dict[str, Any]
 _JSON = "application/json"
+logger = logging.getLogger(__name__)
 
 
 class Handler:
@@ -43,6 +45,10 @@ class Handler:
             return _refused(error)
         except sqlite3.Error as error:
             return _refused(server_error(f"the store cannot be written: {error}"))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # Input that nobody foresaw must end in a Status, and must not take the connection along.
+            logger.exception("%s %s", request.method, request.path)
+            return _refused(server_error(f"{type(error).__name__}"))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path
