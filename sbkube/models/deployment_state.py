@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sbkube.models.outcome import OpState
 from sbkube.models.resource import ResourceKey
+
+T = TypeVar("T")
 
 
 class DeploymentStatus(StrEnum):
@@ -27,6 +29,17 @@ class DeploymentStatus(StrEnum):
     def ended(self) -> bool:
         """No longer running."""
         return self not in (DeploymentStatus.PENDING, DeploymentStatus.IN_PROGRESS)
+
+
+def _from_mapping(cls: type[T], data: Mapping[str, Any], what: str) -> T:
+    """Build a value from a mapping; unknown fields and missing required ones raise `ValueError`."""
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    required = [n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING]
+    if unknown := sorted(set(data) - set(known)):
+        raise ValueError(f"unknown {what} fields: {', '.join(unknown)}")
+    if missing := sorted(name for name in required if data.get(name) is None):
+        raise ValueError(f"missing {what} fields: {', '.join(missing)}")
+    return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +73,84 @@ class DeploymentCreate:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> DeploymentCreate:
         """Build from a mapping; unknown fields and missing required ones raise `ValueError`."""
-        known = {f.name for f in fields(cls)}
-        required = {
-            "cluster",
-            "namespace",
-            "app_config_dir",
-            "config_file_path",
-            "command",
-            "config_snapshot",
-        }
-        if unknown := sorted(set(data) - known):
-            raise ValueError(f"unknown deployment fields: {', '.join(unknown)}")
-        if missing := sorted(name for name in required if data.get(name) is None):
-            raise ValueError(f"missing deployment fields: {', '.join(missing)}")
-        return cls(**data)
+        return _from_mapping(cls, data, "deployment")
+
+
+@dataclass(frozen=True, slots=True)
+class AppDeploymentCreate:
+    """An app that takes part in a deployment. `spec` must already be redacted."""
+
+    app_name: str
+    app_type: str
+    namespace: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    status: DeploymentStatus = DeploymentStatus.IN_PROGRESS
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> AppDeploymentCreate:
+        """Build from a mapping; unknown fields and missing required ones raise `ValueError`."""
+        return _from_mapping(cls, data, "app")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCreate:
+    """One object that was acted on by somebody who has no plan: `action` is a verb such as `apply` or `delete`.
+
+    States are the live object before and after (None: absent), `desired` what was wanted.
+    """
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    action: str = "apply"
+    previous_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    current_state: Mapping[str, Any] | None = field(default=None, repr=False)
+    desired: Mapping[str, Any] | None = field(default=None, repr=False)
+    state: OpState = OpState.APPLIED
+    operation: str = ""
+    sensitive: bool = False
+    source_file: str = ""
+    source_line: int = 0
+    reason: str = ""
+    message: str = ""
+
+    @property
+    def key(self) -> ResourceKey:
+        """The object's identity."""
+        group, _, version = self.api_version.rpartition("/")
+        return ResourceKey(group, version, self.kind, self.namespace, self.name)
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> ResourceCreate:
+        """Build from a mapping; unknown fields and missing required ones raise `ValueError`."""
+        return _from_mapping(cls, data, "resource")
+
+
+@dataclass(frozen=True, slots=True)
+class HelmReleaseCreate:
+    """A release that was acted on by somebody who has no plan; `values` count as sensitive."""
+
+    release_name: str
+    namespace: str
+    chart: str
+    chart_version: str = ""
+    app_version: str = ""
+    revision: int = 0
+    revision_before: int = 0
+    values: Mapping[str, Any] | None = field(default=None, repr=False)
+    status: str = ""
+    action: str = "helm_upgrade"
+    state: OpState = OpState.APPLIED
+    operation: str = ""
+    reason: str = ""
+    message: str = ""
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any]) -> HelmReleaseCreate:
+        """Build from a mapping; unknown fields and missing required ones raise `ValueError`."""
+        return _from_mapping(cls, data, "release")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,225 @@
+"""Questions to the ledger. Each takes an open connection and returns values, never rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, or_, select
+
+from sbkube.errors import DeploymentNotFound
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus, LockTarget
+from sbkube.models.outcome import OpState
+from sbkube.models.plan import Verb
+from sbkube.models.resource import ResourceKey
+from sbkube.ports import Recorded
+from sbkube.state import rows
+from sbkube.state.blobs import BlobStore, object_identity
+from sbkube.state.tables import (
+    app_deployments,
+    deployed_resources,
+    deployments,
+    events,
+    helm_releases,
+)
+
+LATEST = re.compile(r"latest(?:~(\d+))?")
+RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID."""
+
+    cluster: str | None = None
+    namespace: str | None = None
+    app_name: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    limit: int | None = 50
+    offset: int = 0
+    project: str | None = None
+
+
+def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[DeploymentRecord, ...]:
+    """Deployments that match, newest first."""
+    table = deployments.c
+    query = select(deployments)
+    if filters.cluster:
+        query = query.where(or_(table.cluster == filters.cluster, table.cluster_uid == filters.cluster))
+    if filters.namespace:
+        query = query.where(table.namespace == filters.namespace)
+    if filters.project:
+        query = query.where(table.project == filters.project)
+    if filters.status:
+        query = query.where(table.status == DeploymentStatus(filters.status).value)
+    if filters.since:
+        query = query.where(table.created_at >= filters.since)
+    if filters.app_name:
+        apps = select(app_deployments.c.deployment_id).where(app_deployments.c.app_name == filters.app_name)
+        query = query.where(table.id.in_(apps))
+    query = query.order_by(table.id.desc()).offset(filters.offset or None).limit(filters.limit)
+    return _records(conn, query, store)
+
+
+def one(conn: Connection, key: int, store: BlobStore) -> DeploymentRecord:
+    """The deployment with an integer key."""
+    found = _records(conn, select(deployments).where(deployments.c.id == key), store)
+    if not found:
+        raise DeploymentNotFound(f"there is no deployment with the key {key}")
+    return found[0]
+
+
+def _records(conn: Connection, query: Select[Any], store: BlobStore) -> tuple[DeploymentRecord, ...]:
+    found = conn.execute(query).all()
+    names = {name for row in found for name in (row.config_blob, row.sources_blob) if name}
+    values = store.load(conn, dict.fromkeys(names, ""))
+    return tuple(rows.deployment_record(row, values) for row in found)
+
+
+def of_target(target: LockTarget | None) -> list[Any]:
+    """Conditions for the deployments of a target; what is empty in it is not asked for."""
+    if target is None:
+        return []
+    pairs = (
+        (deployments.c.project, target.project),
+        (deployments.c.cluster_uid, target.cluster_uid),
+        (deployments.c.namespace, target.namespace),
+    )
+    return [column == value for column, value in pairs if value]
+
+
+def resolve(conn: Connection, reference: str | int, target: LockTarget | None = None) -> int:
+    """The integer key for an id, an unambiguous prefix, `latest` or `latest~N`, of the target if there is one.
+
+    Raises DeploymentNotFound: unknown, ambiguous, or of another project, cluster or namespace.
+    """
+    if isinstance(reference, int):
+        return _known_key(conn, reference)
+    if match := LATEST.fullmatch(reference):
+        return _latest(conn, int(match[1] or 0), reference, target)
+    c = deployments.c
+    start = func.substr(c.deployment_id, 1, len(reference)) == reference
+    query = select(c.id, c.deployment_id, c.project, c.cluster_uid, c.namespace, c.cluster).where(start)
+    found = conn.execute(query.order_by(c.id.desc()).limit(20)).all() if reference else []
+    exact = [row for row in found if row.deployment_id == reference]
+    found = exact or found
+    own = [row for row in found if _belongs(row, target)]
+    if len(own) == 1:
+        return int(own[0].id)
+    if own:
+        names = ", ".join(row.deployment_id for row in own[:3])
+        raise DeploymentNotFound(
+            "several deployments begin so", subject=reference, hint=f"say more of it: {names} …"
+        )
+    if found:
+        row = found[0]
+        where = f"project {row.project or '(none)'} in namespace {row.namespace} on cluster {row.cluster}"
+        raise DeploymentNotFound(f"it belongs to {where}", subject=reference, hint="look at it with `sbkube show`")
+    raise DeploymentNotFound("no deployment has this id", subject=reference, hint="see `sbkube history`")
+
+
+def _known_key(conn: Connection, key: int) -> int:
+    if conn.execute(select(deployments.c.id).where(deployments.c.id == key)).first() is None:
+        raise DeploymentNotFound(f"there is no deployment with the key {key}")
+    return key
+
+
+def _belongs(row: Any, target: LockTarget | None) -> bool:
+    if target is None:
+        return True
+    wanted = (target.project, target.cluster_uid, target.namespace)
+    have = (row.project, row.cluster_uid, row.namespace)
+    return all(not want or want == got for want, got in zip(wanted, have, strict=True))
+
+
+def _latest(conn: Connection, back: int, reference: str, target: LockTarget | None) -> int:
+    query = select(deployments.c.id).where(*of_target(target)).order_by(deployments.c.id.desc())
+    found = conn.execute(query.offset(back).limit(1)).scalar()
+    if found is None:
+        raise DeploymentNotFound(
+            "there are not so many deployments" if back else "nothing was deployed yet",
+            subject=reference,
+            hint="see `sbkube history`",
+        )
+    return int(found)
+
+
+def detail(conn: Connection, key: int, store: BlobStore) -> DeploymentDetail:
+    """A deployment with everything below it, images included as far as they can be decrypted here."""
+    apps = _below(conn, app_deployments, key)
+    resources = _below(conn, deployed_resources, key)
+    releases = _below(conn, helm_releases, key)
+    happened = _below(conn, events, key)
+    wanted = {row.spec_blob: "" for row in apps if row.spec_blob}
+    wanted |= {row.detail_blob: "" for row in happened if row.detail_blob}
+    for row in resources:
+        identity = object_identity(rows.resource_key(row))
+        wanted |= {name: identity for name in (row.intent_blob, row.before_blob, row.after_blob) if name}
+    values = store.load(conn, wanted)
+    names = {row.id: row.app_name for row in apps}
+    return DeploymentDetail(
+        deployment=one(conn, key, store),
+        apps=tuple(rows.app_record(row, values) for row in apps),
+        resources=tuple(rows.resource_record(row, names[row.app_deployment_id], values) for row in resources),
+        releases=tuple(rows.release_record(row, names[row.app_deployment_id]) for row in releases),
+        events=tuple(rows.event_record(row, values) for row in happened),
+    )
+
+
+def _below(conn: Connection, table: Any, key: int) -> Sequence[Any]:
+    return conn.execute(select(table).where(table.c.deployment_id == key).order_by(table.c.id)).all()
+
+
+def since(conn: Connection, key: int, target: LockTarget) -> list[int]:
+    """Keys of a deployment and all newer ones of the target, oldest first."""
+    query = select(deployments.c.id).where(deployments.c.id >= key, *of_target(target))
+    return list(conn.execute(query.order_by(deployments.c.id)).scalars())
+
+
+def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:
+    """(key, lock token) of the deployments of a target that did not end, oldest first."""
+    query = select(deployments.c.id, deployments.c.lock_token)
+    query = query.where(deployments.c.status.in_(RUNNING), *of_target(target)).order_by(deployments.c.id)
+    return [(row.id, row.lock_token) for row in conn.execute(query)]
+
+
+def inventory(conn: Connection, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
+    """The newest record of each object of a target that exists as far as the ledger knows."""
+    c = deployed_resources.c
+    observed = or_(c.state == OpState.APPLIED.value, c.after_blob.is_not(None))
+    known = and_(c.kind != "", or_(observed, c.verb == "helm"), c.state != OpState.INTENDED.value)
+    newest = (
+        select(func.max(c.id).label("id"))
+        .join(deployments, deployments.c.id == c.deployment_id)
+        .where(known, *of_target(target))
+        .group_by(c.api_group, c.kind, c.namespace, c.name)
+        .subquery()
+    )
+    query = (
+        select(deployed_resources, app_deployments.c.app_name, deployments.c.deployment_id.label("public_id"))
+        .join(newest, newest.c.id == c.id)
+        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
+        .join(deployments, deployments.c.id == c.deployment_id)
+        .order_by(c.id)
+    )
+    return {rows.resource_key(row): _recorded(row) for row in conn.execute(query) if _exists(row)}
+
+
+def _exists(row: Any) -> bool:
+    return row.verb != Verb.DELETE.value and row.after_blob is not None
+
+
+def _recorded(row: Any) -> Recorded:
+    return Recorded(
+        app=row.app_name,
+        verb=row.verb,
+        uid=row.uid,
+        resource_version=row.resource_version_after,
+        intent=row.intent_digest,
+        image=row.image_digest,
+        deployment_id=row.public_id,
+    )

@@ -1,0 +1,320 @@
+"""The tracker: the only writer of the ledger, and the port `Ledger` that the engine cannot work without.
+
+It runs no command, asks no cluster and swallows no error: what cannot be recorded stops the work.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from sbkube.errors import StateLocked
+from sbkube.models.deployment_state import (
+    AppDeploymentCreate,
+    AppDeploymentRecord,
+    DeploymentCreate,
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+    HelmReleaseCreate,
+    LockInfo,
+    LockTarget,
+    ResourceCreate,
+)
+from sbkube.models.outcome import OpState, Outcome
+from sbkube.models.plan import Plan
+from sbkube.models.resource import ResourceKey
+from sbkube.ports import Recorded
+from sbkube.state import closings, history, locks, plans
+from sbkube.state.blobs import fingerprint
+from sbkube.state.database import DeploymentDatabase
+from sbkube.state.intents import IntentWriter, raw_before
+from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_event, warning
+from sbkube.state.records import insert_deployment
+from sbkube.state.tables import app_deployments, deployments
+from sbkube.state.writing import database_now
+
+LEASE_SECONDS = 30
+POLL_SECONDS = 0.25
+NO_KEY = "images of Secrets and other sensitive content are not kept: there is no state key (SBKUBE_STATE_KEY)"
+
+
+class DeploymentTracker:
+    """Records deployments. `database`: None is the default database; a path, a URL or a database is accepted.
+
+    `active_deployments` has the deployments that this tracker began and that have not ended, by integer key. Safe
+    with several deployments at once, in several threads. `lease_seconds` is how long a lock lives without a
+    heartbeat.
+    """
+
+    def __init__(
+        self, database: DeploymentDatabase | str | Path | None = None, *, lease_seconds: int = LEASE_SECONDS
+    ) -> None:
+        if database is None:
+            database = DeploymentDatabase()
+        elif isinstance(database, str | Path):
+            database = DeploymentDatabase(database)
+        self.database = database
+        self.lease_seconds = lease_seconds
+        self.active_deployments: dict[int, dict[str, Any]] = {}
+        self._guard = threading.Lock()
+        self._no_key_secret = secrets.token_bytes(32)
+
+    def track_deployment(
+        self, data: DeploymentCreate | Mapping[str, Any] | None = None, **fields: Any
+    ) -> TrackedDeployment | None:
+        """Record a deployment that follows no plan; returns its handle, or None for a dry run, which is not
+        recorded. Give a DeploymentCreate, a mapping or the fields; unknown or missing ones raise ValueError."""
+        if data is not None and fields:
+            raise ValueError("give a deployment or its fields, not both")
+        given = fields if data is None else data
+        create = given if isinstance(given, DeploymentCreate) else DeploymentCreate.from_mapping(given)
+        if create.dry_run:
+            return None
+        record = self.database.create_deployment(create)
+        self._remember(record)
+        return TrackedDeployment(self.database, record, self._forget)
+
+    def track_app_deployment(
+        self, handle: TrackedDeployment, data: AppDeploymentCreate | Mapping[str, Any] | None = None, **fields: Any
+    ) -> AppDeploymentRecord:
+        """Record an app below a handle, running unless `status` says otherwise."""
+        return self.database.add_app_deployment(handle.id, fields if data is None else data)
+
+    def track_resource(
+        self, app: AppDeploymentRecord, data: ResourceCreate | Mapping[str, Any] | None = None, **fields: Any
+    ) -> int:
+        """Record an object that an app acted on; returns the key of the row."""
+        return self.database.add_deployed_resource(app.id, fields if data is None else data)
+
+    def track_helm_release(
+        self, app: AppDeploymentRecord, data: HelmReleaseCreate | Mapping[str, Any] | None = None, **fields: Any
+    ) -> int:
+        """Record a release that an app acted on; returns the key of the row."""
+        return self.database.add_helm_release(app.id, fields if data is None else data)
+
+    def _remember(self, record: DeploymentRecord) -> None:
+        entry = {"deployment_id": record.deployment_id, "created_at": record.created_at, "status": "active"}
+        with self._guard:
+            self.active_deployments[record.id] = entry
+
+    def _forget(self, key: int) -> None:
+        with self._guard:
+            self.active_deployments.pop(key, None)
+
+    def acquire(self, target: LockTarget, command: str, *, wait: float = 0) -> LockInfo:
+        """Take the lock row; raises StateLocked naming the holder after `wait` seconds."""
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                with self.database.writing() as conn:
+                    return locks.acquire(conn, target, command, self.lease_seconds)
+            except StateLocked:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                time.sleep(min(POLL_SECONDS, left))
+
+    def renew(self, lock: LockInfo) -> LockInfo:
+        """Heartbeat of the row; raises LockLost when it expired or was taken."""
+        with self.database.writing() as conn:
+            return locks.renew(conn, lock, self.lease_seconds)
+
+    def release(self, lock: LockInfo) -> None:
+        """Give the row up if it is still ours."""
+        with self.database.writing() as conn:
+            locks.release(conn, lock)
+
+    def holder(self, target: LockTarget) -> LockInfo | None:
+        """Who holds a lock that is alive, or None."""
+        with self.database.reading() as conn:
+            held = locks.held_by(conn, target)
+            return held[1] if held else None
+
+    def break_lock(self, target: LockTarget) -> None:
+        """Take the lock from whoever has it; its token is worthless from now on."""
+        with self.database.writing() as conn:
+            locks.break_lock(conn, target)
+
+    def begin(self, data: DeploymentCreate, plan: Plan, lock: LockInfo) -> RunningDeployment:
+        """Record the deployment with its whole plan, before anything is done; raises LockLost."""
+        data = replace(
+            data,
+            project=data.project or plan.project,
+            cluster_uid=data.cluster_uid or plan.cluster_uid,
+            parent=data.parent or plan.parent or None,
+        )
+        with self.database.writing() as conn:
+            locks.check(conn, lock)
+            batch = self.database.store.batch()
+            plan_blob = plans.store_plan(plan, batch)
+            specs = [batch.add(dict(app.spec)) for app in plan.apps]
+            batch.save(conn)
+            extra = {
+                "status": DeploymentStatus.IN_PROGRESS.value,
+                "purpose": plan.purpose,
+                "plan_blob": plan_blob,
+                "plan_digest": plan_blob or "",
+                "counts": plan.counts(),
+                "lock_token": lock.token,
+            }
+            key = insert_deployment(conn, self.database.store, data, extra)
+            rows = [
+                {
+                    "deployment_id": key,
+                    "app_name": app.name,
+                    "app_type": app.type,
+                    "namespace": app.namespace,
+                    "status": DeploymentStatus.PENDING.value,
+                    "spec_blob": spec,
+                    "sources": dict(app.sources),
+                }
+                for app, spec in zip(plan.apps, specs, strict=True)
+            ]
+            if rows:
+                conn.execute(insert(app_deployments), rows)
+            apps = _app_keys(conn, key)
+            if not self.keeps_secrets:
+                keep_event(conn, self.database, key, warning(NO_KEY, database_now(conn)))
+            record = history.one(conn, key, self.database.store)
+        self._remember(record)
+        return RunningDeployment(self.database, record, apps, lock, self._forget)
+
+    def unsettled(self, target: LockTarget) -> tuple[DeploymentDetail, ...]:
+        """Deployments of this target that did not end and whose run no longer lives, with their open intents."""
+        with self.database.reading() as conn:
+            held = locks.held_by(conn, target)
+            live = held[0] if held else None
+            keys = [key for key, token in history.running(conn, target) if not (token and token == live)]
+            return tuple(history.detail(conn, key, self.database.store) for key in keys)
+
+    def settle(self, deployment_id: str, outcomes: Sequence[Outcome]) -> DeploymentRecord:
+        """Close the open intents of an interrupted deployment and mark it so. What no outcome names is abandoned.
+
+        Raises StateLocked if that deployment is still running. One that has ended takes the outcomes as late ones.
+        """
+        with self.database.writing() as conn:
+            key = history.resolve(conn, deployment_id)
+            record = history.one(conn, key, self.database.store)
+            self._refuse_running(conn, record)
+            writer = IntentWriter(self.database.store, key, _app_keys(conn, key))
+            late = writer.settle(conn, outcomes)
+            now = database_now(conn)
+            left = [
+                Outcome(
+                    op, OpState.ABANDONED, now, now, reason="Interrupted", message="nobody knows what came of it"
+                )
+                for op in writer.open_operations(conn)
+            ]
+            writer.settle(conn, left)
+            if record.status.ended:
+                if late:
+                    closings.close(conn, key, self.database.key)
+                return record
+            running = app_deployments.c.status == DeploymentStatus.IN_PROGRESS.value
+            ended = {"status": DeploymentStatus.INTERRUPTED.value, "ended_at": now}
+            conn.execute(
+                update(app_deployments).where(app_deployments.c.deployment_id == key, running).values(**ended)
+            )
+            self.database.set_status(conn, key, DeploymentStatus.INTERRUPTED)
+            record = history.one(conn, key, self.database.store)
+        self._forget(key)
+        return record
+
+    def _refuse_running(self, conn: Any, record: DeploymentRecord) -> None:
+        if record.status.ended:
+            return
+        target = LockTarget(record.project, record.cluster_uid, record.namespace)
+        held = locks.held_by(conn, target)
+        token = conn.execute(select(deployments.c.lock_token).where(deployments.c.id == record.id)).scalar()
+        if held and token and held[0] == token:
+            raise StateLocked(
+                f"it is still being run by {held[1].holder} on {held[1].host} (pid {held[1].pid})",
+                subject=record.deployment_id,
+                hint="wait for it, or take its lock with `sbkube recover --break-lock`",
+            )
+
+    def detail(self, reference: str, target: LockTarget | None = None) -> DeploymentDetail:
+        """By id, prefix, `latest` or `latest~N`; raises DeploymentNotFound."""
+        with self.database.reading() as conn:
+            return history.detail(conn, history.resolve(conn, reference, target), self.database.store)
+
+    def since(self, deployment_id: str, target: LockTarget) -> tuple[DeploymentDetail, ...]:
+        """This deployment and all newer ones of the target, oldest first."""
+        with self.database.reading() as conn:
+            first = history.resolve(conn, deployment_id, target)
+            keys = history.since(conn, first, target)
+            return tuple(history.detail(conn, key, self.database.store) for key in keys)
+
+    def plan(self, reference: str, target: LockTarget | None = None) -> Plan:
+        """The plan that a deployment was recorded with; raises StateError if parts cannot be decrypted here."""
+        with self.database.reading() as conn:
+            key = history.resolve(conn, reference, target)
+            name = conn.execute(select(deployments.c.plan_blob).where(deployments.c.id == key)).scalar()
+            return plans.load_plan(conn, self.database.store, name)
+
+    def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
+        """Objects that this project created or changed and has not deleted since, release objects included."""
+        with self.database.reading() as conn:
+            return history.inventory(conn, target)
+
+    def list_deployments(self, **filters: Any) -> list[DeploymentRecord]:
+        """Deployments, newest first; the filters of `DeploymentDatabase.list_deployments`."""
+        return self.database.list_deployments(**filters)
+
+    def fingerprint(self, body: Mapping[str, Any]) -> str:
+        """Digest of an object without status and server-managed metadata; an HMAC when there is a state key."""
+        return fingerprint(body, self.database.key)
+
+    def release_record(self, deployment_id: str, operation: str) -> str:
+        """`raw` of the release as it was before a Helm operation, "" when there was none or no key for it."""
+        with self.database.reading() as conn:
+            key = history.resolve(conn, deployment_id)
+            return raw_before(conn, self.database.store, key, operation)
+
+    def closing_hash(self, deployment_id: str) -> str:
+        """The hash that ends the chain with this deployment, "" before it has ended."""
+        with self.database.reading() as conn:
+            return closings.newest_hash(conn, deployment_id)
+
+    def verify(self) -> closings.Verdict:
+        """Whether what is recorded of ended deployments is what was recorded when they ended."""
+        with self.database.reading() as conn:
+            return closings.verify(conn, self.database.key)
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """There is a state key, so images of Secrets are kept (encrypted)."""
+        return self.database.key is not None
+
+    def redaction_key(self) -> bytes:
+        """The key that masks are made with: of the state key, or, without one, of this process only."""
+        key = self.database.key
+        return bytes.fromhex(key.digest(b"masks")) if key else self._no_key_secret
+
+    def folder(self) -> Path | None:
+        """The folder of a SQLite database."""
+        file = self.database.location.file
+        return file.parent if file else None
+
+    def describe(self) -> str:
+        """One line: where the state is and whether Secrets can be restored from it."""
+        secret = "images of Secrets are kept encrypted" if self.keeps_secrets else "images of Secrets are not kept"
+        return f"{self.database.location}, {secret}"
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def _app_keys(conn: Any, deployment: int) -> dict[str, int]:
+    query = select(app_deployments.c.app_name, app_deployments.c.id)
+    found = conn.execute(query.where(app_deployments.c.deployment_id == deployment))
+    return {row.app_name: row.id for row in found}

@@ -1,0 +1,27 @@
+"""The few things that SQLite and PostgreSQL say differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
+POSTGRES_NOW = text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+
+
+def database_now(conn: Connection) -> datetime:
+    """The database's clock: the one that all who share it agree on. Aware UTC."""
+    statement = POSTGRES_NOW if conn.dialect.name == "postgresql" else SQLITE_NOW
+    return datetime.fromisoformat(conn.execute(statement).scalar_one())
+
+
+def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows and leave alone those that are there already."""
+    if not rows:
+        return
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    conn.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
