@@ -107,7 +107,11 @@ class Command(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's own options first."""
         common = {id(option) for option in self._common}
-        own = [p.get_help_record(ctx) for p in self.get_params(ctx) if id(p) not in common]
+        own = [
+            p.get_help_record(ctx)
+            for p in self.get_params(ctx)
+            if isinstance(p, click.Option) and id(p) not in common
+        ]
         shared = [p.get_help_record(ctx) for p in self._common]
         for title, records in (("Options", own), ("Common options", shared)):
             if rows := [record for record in records if record]:

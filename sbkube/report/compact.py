@@ -1,7 +1,8 @@
 """The `llm` format: the same document as JSON holds, as plain text that costs few tokens.
 
 `key: value` lines, indented; lists of like records become a table with its column names once:
-`deployments[2] deployment_id|status:` and then one line per record. Empty values are left out.
+`deployments[2] deployment_id|status:` and then one line per record, where a `|` inside a value is written `\\|`.
+Empty values are left out.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _list(name: str, values: Sequence[Any], depth: int) -> list[str]:
         _scalar(r.get(k)) and set(r) == set(records[0]) for r in records for k in r
     )
     if flat:
-        rows = ["|".join(_inline(record.get(key)) for key in keys) for record in records]
+        rows = ["|".join(_inline(record.get(key)).replace("|", "\\|") for key in keys) for record in records]
         return [f"{pad}{name}[{len(values)}] {'|'.join(keys)}:", *(f"{pad} {row}" for row in rows)]
     lines = [f"{pad}{name}[{len(values)}]:"]
     for value in values:

@@ -40,7 +40,7 @@ def render(
     report: StatusLike, *, ink: Ink, width: int = 80, every: bool = False, now: datetime | None = None
 ) -> str:
     """The report; `every` lists all objects, not only those that are not ready."""
-    head = f"{ink.bold(report.project)} in {report.namespace} on {cluster_line(report.cluster)}"
+    head = f"{ink.bold(report.project)} in namespace {report.namespace} on {cluster_line(report.cluster)}"
     parts = [f"{head}\n{_last(report, ink, now)}"]
     if report.apps:
         rows = [_row(app, ink) for app in report.apps]

@@ -21,19 +21,16 @@ def rollback(
     session: Session,
     reference: str,
     to: str,
-    force: bool,
-    delete_data: bool,
     only_list: bool,
     limit: int,
     wait_for_lock: str | None,
+    **consent: bool,
 ) -> int:
     """Go back to the state before deployment ID; without ID, undo the newest one that changed something."""
     with session.project() as project:
         if only_list:
             return _list(session, project.history(limit=limit))
-        plan = project.plan_rollback(
-            reference, to=to, apps=session.options.apps, force=force, delete_data=delete_data
-        )
+        plan = project.plan_rollback(reference, to=to, apps=session.options.apps, **consent)
         return carry_out(session, project, plan, Run("rollback", always_ask=True, lock_wait=wait_for_lock))
 
 

@@ -1,0 +1,50 @@
+"""The history table fits a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
+from sbkube.report.history import changes, table
+from sbkube.report.ink import Ink
+from sbkube.report.layout import visible
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+RECORD = DeploymentRecord(
+    id=1,
+    deployment_id="dep-20260501120000-0a1b2c3d",
+    status=DeploymentStatus.PARTIALLY_FAILED,
+    created_at=NOW - timedelta(days=400),
+    cluster="production-cluster-in-frankfurt",
+    namespace="a-rather-long-namespace",
+    app_config_dir="/p",
+    config_file_path="/p/sbkube.yaml",
+    command="rollback",
+    config_snapshot={},
+    project="a-project-with-a-long-name",
+    ended_at=NOW - timedelta(days=400) + timedelta(hours=2),
+    counts={"create": 120, "change": 44, "recreate": 2, "delete": 3, "unchanged": 900},
+)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_the_widest_records_fit_80_columns(colour: bool) -> None:
+    other = replace(RECORD, project="b", cluster="c", ended_at=None)
+    lines = table([RECORD, other], ink=Ink(colour), now=NOW).splitlines()
+    assert max(visible(line) for line in lines) <= 80
+    assert "400d" in lines[1] and "2h00m" in lines[1]
+
+
+def test_the_id_is_whole_where_it_fits() -> None:
+    lines = table([RECORD], ink=Ink(), now=NOW).splitlines()
+    assert lines[1].startswith("dep-20260501120000-0a1b2c3d  partly failed")
+    assert "PROJECT" not in lines[0] and "CLUSTER" not in lines[0]
+
+
+def test_changes() -> None:
+    assert changes({"create": 2, "delete": 1, "unchanged": 9}) == "+2 -1"
+    assert changes({}) == "none"
+    assert table([], ink=Ink()) == "No deployments are recorded."

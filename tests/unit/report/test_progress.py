@@ -1,0 +1,96 @@
+"""Progress tells what is new, once, from any thread."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+from sbkube.models.outcome import Event
+from sbkube.report.progress import Board, LiveProgress, PlainProgress, subject_of
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+OP = "web/apply/Deployment/shop/web"
+
+
+def at(seconds: float, kind: str, **fields: str) -> Event:
+    return Event(kind, NOW + timedelta(seconds=seconds), **fields)  # type: ignore[arg-type]
+
+
+RUN = [
+    at(0, "deployment.started", subject="dep-1"),
+    at(0, "app.started", app="web"),
+    at(0, "operation.started", app="web", subject=OP),
+    at(1, "operation.ended", app="web", subject=OP, status="applied"),
+    at(1, "wait.progress", app="web", subject="Deployment/web", message="0 of 1 ready"),
+    at(2, "wait.progress", app="web", subject="Deployment/web", message="0 of 1 ready"),
+    at(12, "wait.progress", app="web", subject="Deployment/web", message="0 of 1 ready"),
+    at(13, "warning", app="web", message="slow"),
+    at(14, "app.ended", app="web", status="failed", message="Pod/web-1: ImagePullBackOff"),
+    at(14, "app.ended", app="db", status="pending"),
+    at(14, "deployment.ended", subject="dep-1", status="failed"),
+]
+
+
+def test_plain_lines() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append)
+    for event in RUN:
+        listener(event)
+    assert lines == [
+        "web: started",
+        "web: waiting for Deployment/web: 0 of 1 ready",
+        "web: waiting for Deployment/web: 0 of 1 ready",
+        "! web: slow",
+        "✗ web: failed in 14s: Pod/web-1: ImagePullBackOff",
+        "- db: not started",
+    ]
+
+
+def test_verbose_tells_every_operation() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append, verbose=True)
+    for event in RUN[:4]:
+        listener(event)
+    assert lines[-1] == "web: Deployment/web applied"
+
+
+def test_failed_operations_are_always_told() -> None:
+    lines: list[str] = []
+    PlainProgress(lines.append)(at(0, "operation.ended", app="web", subject=OP, status="failed", message="no"))
+    assert lines == ["web: Deployment/web failed: no"]
+
+
+def test_the_live_table_is_gone_at_the_end() -> None:
+    stream = io.StringIO()
+    listener = LiveProgress(stream, lambda: NOW)
+    for event in RUN:
+        listener(event)
+    listener.close()
+    listener.close()
+    assert "slow" in stream.getvalue()
+
+
+def test_the_live_table_draws_every_app() -> None:
+    from rich.console import Console
+
+    listener = LiveProgress(io.StringIO(), lambda: NOW + timedelta(seconds=14))
+    for event in RUN[1:7]:
+        listener(event)
+    console = Console(file=io.StringIO(), width=70)
+    console.print(listener._table())
+    listener.close()
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "web" in text and "waiting for Deployment/web: 0 of 1 ready" in text and "14s" in text
+
+
+def test_board_counts() -> None:
+    board = Board()
+    for event in RUN:
+        board.take(event)
+    web, db = board.lines()
+    assert (web.done, web.status, db.status) == (1, "failed", "pending")
+
+
+def test_subject_of() -> None:
+    assert subject_of(OP) == "Deployment/web"
+    assert subject_of("odd") == "odd"
