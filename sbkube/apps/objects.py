@@ -34,7 +34,7 @@ def _objects(
         problems.append(Problem(f"is {what}, not a Kubernetes object", place, hint))
         return
     if _is_list(value):
-        for index, item in enumerate(value["items"] or ()):
+        for index, item in enumerate(value.get("items") or ()):
             yield from _objects(document, item, (*path, "items", index), problems, cleanup)
         return
     found = list(_misfits(value))
@@ -46,7 +46,9 @@ def _objects(
 
 
 def _is_list(value: Mapping[str, Any]) -> bool:
-    return str(value.get("kind", "")).endswith("List") and isinstance(value.get("items", ()), list | None)
+    """As kubectl does: a map with `items` is a list; kinds such as `AllowList` may well be objects without."""
+    kind = str(value.get("kind", ""))
+    return kind == "List" or (kind.endswith("List") and isinstance(value.get("items"), list))
 
 
 def _misfits(value: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str | None]]:

@@ -94,7 +94,7 @@ def _matches(folder: Path, pattern: str) -> Iterator[Path]:
         yield path
     elif any(char in pattern for char in "*?["):
         anchor = Path(path.anchor)
-        yield from (p for p in anchor.glob(str(path.relative_to(anchor))) if p.is_file())
+        yield from (p for p in anchor.glob(str(path.relative_to(anchor))) if _visible(p) or p.name == path.name)
 
 
 def _visible(path: Path) -> bool:

@@ -94,7 +94,11 @@ def _translated(
 ) -> Iterable[Problem]:
     """Problems of one place once; a key that is there, only misspelt, is not called missing as well."""
     seen: set[Path] = set()
-    for item in error.errors(include_url=False):
+    items = error.errors(include_url=False)
+    parents = {item["loc"][:-1] for item in items}
+    for item in items:
+        if item["type"] == "too_short" and item["loc"] in parents:
+            continue  # it only looks empty because its items are wrong
         where = (*path, *(step for step in item["loc"] if isinstance(step, str | int)))
         told = item["type"] == "missing" and where[-1] in misspelt
         if where not in seen and not told:

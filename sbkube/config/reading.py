@@ -49,7 +49,7 @@ class Reading:
         return ProjectConfig(
             path=self._path,
             folder=self._path.parent,
-            name=name or self._path.resolve().parent.name or "project",
+            name=name or self._folder_name(),
             name_given=name is not None,
             metadata=top.metadata,
             settings=settings,
@@ -79,9 +79,13 @@ class Reading:
         place = self._document.place("metadata", "name")
         if not isinstance(name, str):
             self._refuse("metadata.name must be text", place, f'put it into quotes: "{name}"')
-        elif not name.strip() or not any(c.isascii() and c.isalnum() for c in name):
-            self._refuse("metadata.name has no letter or digit", place)
+        elif not _fits_a_label(name):
+            self._refuse("metadata.name has no letter (a-z) or digit", place, "it becomes a label of every object")
         return str(name)
+
+    def _folder_name(self) -> str:
+        name = self._path.resolve().parent.name
+        return name if _fits_a_label(name) else "project"
 
     def _settings(self, raw: Mapping[str, Any]) -> Settings:
         given = raw.get("settings")
@@ -178,6 +182,10 @@ class Reading:
             hint = did_you_mean(str(given), [*APP_TYPES, *NOT_YET_TYPES], noun="types")
             self._refuse(f'{dotted(path)}: there is no type "{given}"', source.place(*path, "type"), hint)
         return None
+
+
+def _fits_a_label(name: str) -> bool:
+    return any(c.isascii() and c.isalnum() for c in name)
 
 
 def _node(content: Any, source: AppSource) -> Node:

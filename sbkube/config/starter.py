@@ -12,7 +12,12 @@ _NAMES = {"sbkube.yaml": "sbkube.yaml", "manifests/hello.yaml": "manifests/hello
 
 
 def starter_files(name: str) -> dict[str, str]:
-    """Texts by file name, for a project called `name`; its namespace is `name` as far as Kubernetes allows."""
+    """Texts by file name, for a project called `name`; its namespace is `name` as far as Kubernetes allows.
+
+    A name without any ASCII letter or digit cannot be a label; it becomes `project`.
+    """
+    if re.search("[A-Za-z0-9]", name) is None:
+        name = "project"
     namespace = re.sub(r"[^a-z0-9]+", "-", name.lower())[:63].strip("-") or "default"
     folder = files("sbkube.config") / "templates"
     return {target: _filled(folder / source, name, namespace) for source, target in _NAMES.items()}

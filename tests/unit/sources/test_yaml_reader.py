@@ -21,7 +21,8 @@ def test_document_is_what_kubectl_reads(name: str) -> None:
     if "error" in expected:
         with pytest.raises(ConfigError) as caught:
             read_documents(text, "f.yaml")
-        assert caught.value.place is not None and caught.value.place.line > 0
+        places = [caught.value.place, *(p.place for p in caught.value.problems)]
+        assert any(place and place.line for place in places)
     else:
         assert read_one(text, "f.yaml").value == expected
 
@@ -125,7 +126,9 @@ def test_files_that_are_not_utf8_are_refused_at_the_byte(tmp_path: Path) -> None
         read_file(tmp_path)
 
 
-def test_paths_are_shown_relative_below_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_are_shown_relative_below_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert shown(tmp_path / "a" / "b.yaml") == "a/b.yaml"
     assert shown(Path("b.yaml")) == "b.yaml"
