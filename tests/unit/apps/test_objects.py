@@ -17,7 +17,7 @@ def test_lists_are_taken_apart_and_every_item_has_its_line() -> None:
     found, problems = parse(
         "apiVersion: v1\nkind: List\nitems:\n"
         "- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
-        "- {apiVersion: v1, kind: ConfigMapList, items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: b}}]}\n"
+        "- {apiVersion: v1, kind: PodList, items: [{apiVersion: v1, kind: Pod, metadata: {name: b}}]}\n"
     )
     assert not problems
     assert [(m.key.name, m.source and m.source.line) for m in found] == [("a", 4), ("b", 5)]
@@ -31,7 +31,8 @@ def test_an_empty_list_is_nothing() -> None:
 def test_all_misfits_are_told_with_their_places() -> None:
     found, problems = parse(
         "kind: ConfigMap\nmetadata: {name: 12, namespace: no, labels: {a: 1, b: yes}, annotations: []}\n"
-        "---\n- a\n---\ntext\n---\n{apiVersion: v1, kind: Job, metadata: {generateName: x-}}\n---\n{apiVersion: 1, kind: K}\n"
+        "---\n- a\n---\ntext\n---\n{apiVersion: v1, kind: Job, metadata: {generateName: x-}}\n"
+        "---\n{apiVersion: 1, kind: K}\n"
     )
     assert not found
     assert [str(p).split(" (")[0] for p in problems] == [
@@ -50,7 +51,8 @@ def test_all_misfits_are_told_with_their_places() -> None:
 
 
 def test_what_only_a_server_writes_is_dropped_unless_told_otherwise() -> None:
-    text = "{apiVersion: v1, kind: Pod, metadata: {name: a, uid: u, resourceVersion: '1', labels: {x: z}}, status: {}}"
+    meta = "{name: a, uid: u, resourceVersion: '1', labels: {x: z}}"
+    text = f"{{apiVersion: v1, kind: Pod, metadata: {meta}, status: {{}}}}"
     (clean,), _ = parse(text)
     assert clean.body == {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"x": "z"}}}
     (kept,), _ = parse(text, cleanup=False)

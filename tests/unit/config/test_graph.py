@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,4 +35,4 @@ def test_a_cycle_is_found_exactly_when_there_is_no_order(edges: dict[str, list[s
     assert bool(found) == bool(left)
     for cycle in found:
         assert cycle[0] == cycle[-1]
-        assert all(after in graph[name] for name, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in graph[name] for name, after in pairwise(cycle))

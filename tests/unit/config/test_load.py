@@ -124,7 +124,8 @@ def test_a_namespace_from_outside_replaces_the_settings_not_an_apps_own(tmp_path
 def test_apps_as_a_list_and_in_older_specs(tmp_path: Path) -> None:
     project(
         tmp_path,
-        "apps:\n- {name: a, type: yaml, specs: {manifests: [x.yaml]}, depends_on: [b]}\n- {name: b, type: noop, specs: {}}\n",
+        "apps:\n- {name: a, type: yaml, specs: {manifests: [x.yaml]}, depends_on: [b]}\n"
+        "- {name: b, type: noop, specs: {}}\n",
     )
     found = load_project(tmp_path, environ={})
     assert list(found.apps) == ["a", "b"]
@@ -224,8 +225,11 @@ def test_what_is_known_but_does_nothing_yet_is_never_ignored(tmp_path: Path, tex
 
 
 def test_cycles_are_printed_even_through_apps_with_other_problems(tmp_path: Path) -> None:
-    text = "apps:\n  a: {type: noop, depends_on: [b]}\n  b: {type: nop, depends_on: [c]}\n  c: {type: noop, depends_on: [a]}\n"
-    assert problems(tmp_path, text)[0] == "3:32 apps depend on each other in a circle: a → b → c → a"
+    a, b, c = ("{type: noop, depends_on: [b]}", "{type: nop, depends_on: [c]}", "{type: noop, depends_on: [a]}")
+    assert (
+        problems(tmp_path, f"apps:\n  a: {a}\n  b: {b}\n  c: {c}\n")[0]
+        == "3:32 apps depend on each other in a circle: a → b → c → a"
+    )
 
 
 def test_depending_on_a_disabled_app_is_a_warning(tmp_path: Path) -> None:
