@@ -124,11 +124,12 @@ class Project:
     def world(self) -> Surroundings:
         """Everything real, connected on first use; raises SurroundingsError or StateError."""
         from sbkube.edges import clock, cluster, helm, kubeconfig, lease
+        from sbkube.edges.access import minimal
         from sbkube.engine.surroundings import Surroundings
 
         access = kubeconfig.load(*self._access(), self._environ)
         http = cluster.connect(access)
-        text = kubeconfig.minimal(access)
+        text = minimal(access)
         port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
         return Surroundings(http, port, self.ledger, lease.HttpLease(http), clock.SystemClock(), self._listener)
 
@@ -217,7 +218,7 @@ class Project:
         return Result(detail, run.outcomes, exit_code(run.record.status))
 
     def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
-        """`on_failure: rollback`: undo a failed apply (its failed apps, or all) as a deployment of its own.
+        """`on_failure: rollback`: undo a failed apply (failed apps, or all) as a deployment of its own.
 
         The failed run stays what it is, and so does its exit code. What others changed meanwhile is not overwritten:
         then the rollback is refused, and the output says so.

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 
 from sbkube.edges import cluster, helm, kubeconfig
+from sbkube.edges.access import minimal
 from sbkube.errors import SbkubeError
 from sbkube.models.resource import ClusterInfo
 
@@ -17,7 +18,7 @@ def examine(path: str | None, context: str | None, environ: Mapping[str, str]) -
     findings: list[Finding] = [("python", True, f"{platform.python_version()} on {platform.platform()}", "")]
     try:
         access = kubeconfig.load(path, context, environ)
-        text = kubeconfig.minimal(access)
+        text = minimal(access)
     except SbkubeError as error:
         return [*findings, _bad("kubeconfig", error), *_helm(None, environ, None)]
     findings.append(("kubeconfig", True, f"context {access.context}, server {access.server}", ""))
@@ -43,7 +44,7 @@ def _helm(text: str | None, environ: Mapping[str, str], http: cluster.HttpCluste
         port = helm.choose(text, prefer=environ.get("SBKUBE_HELM"), environ=environ, cluster=http)
     except SbkubeError as error:
         return [_bad("helm", error)]
-    return [("helm", True, f"{port.version} ({port.name})", "")]
+    return [("helm", True, f"{port.version} ({port.name}: {port.reason})", "")]
 
 
 def _bad(name: str, error: SbkubeError) -> Finding:
