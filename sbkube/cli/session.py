@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from sbkube.cli.options import Options
-from sbkube.errors import PlanRefused, UsageError
-from sbkube.models.outcome import Event
 from sbkube.report.ink import Ink, wants_colour
 
 if TYPE_CHECKING:
     from sbkube.api import Project, Where
+    from sbkube.models.outcome import Event
     from sbkube.report.progress import Progress
 
 PROJECT_FILES = ("sbkube.yaml", "sbkube.yml")
@@ -82,12 +79,14 @@ class Session:
     def target(self, given: str | None) -> str:
         """TARGET or `--file`, else the current folder; both together are a usage error."""
         if given and self.options.file:
+            from sbkube.errors import UsageError
+
             raise UsageError("TARGET and --file name two projects", hint="give only one of them")
         return given or self.options.file or "."
 
     def has_project(self) -> bool:
         """A project was named, or lies in the current folder."""
-        return self.options.file is not None or any(Path(name).is_file() for name in PROJECT_FILES)
+        return self.options.file is not None or any(os.path.isfile(name) for name in PROJECT_FILES)  # noqa: PTH113 - pathlib costs start-up
 
     def where(self) -> Where:
         """Cluster and state database as the command line has them."""
@@ -120,6 +119,8 @@ class Session:
         self._progress(event)
 
     def _make_progress(self) -> Progress:
+        from datetime import UTC, datetime
+
         from sbkube.report.progress import LiveProgress, PlainProgress
 
         terminal = self.terminal
@@ -152,6 +153,8 @@ class Session:
         plan. Nothing has been touched in either case."""
         if self.options.yes:
             return
+        from sbkube.errors import PlanRefused, UsageError
+
         if not self.terminal.stdin.isatty():
             raise UsageError(
                 "this needs a confirmation and there is no terminal to ask at",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import sys
 
 import click
 
@@ -14,7 +14,7 @@ from sbkube.cli.session import Session
 @click.command("version", cls=Command)
 def version(session: Session) -> int:
     """Print the version of sbkube and of the Python it runs on."""
-    facts = {"version": __version__, "python": platform.python_version(), "platform": platform.system().lower()}
+    facts = {"version": __version__, "python": ".".join(map(str, sys.version_info[:3])), "platform": sys.platform}
     session.emit(
         "version",
         lambda: facts,
