@@ -192,7 +192,10 @@ class LiveProgress:
     def _warn(self, event: Event) -> None:
         text = f"! {event.app or event.subject}: {event.message}".replace("! : ", "! ")
         if self._live is not None:
-            self._live.console.print(text, style="yellow", markup=False)
+            from rich.text import Text
+
+            # A style argument would colour the table below it too.
+            self._live.console.print(Text(text, style="yellow"))
         else:
             self._stream.write(Ink(True).yellow(text) + "\n")
 
