@@ -74,7 +74,7 @@ def provably_dead(row: Any) -> bool:
     here = _host_id()
     if not here or row.host_id != here or row.host != socket.gethostname():
         return False
-    return process_start(row.pid) != row.pid_started
+    return bool(process_start(row.pid) != row.pid_started)
 
 
 def alive(row: Any, now: datetime) -> bool:

@@ -22,6 +22,7 @@ FIELDS = {
 }
 
 
+# fmt: off
 @patch('sbkube.state.tracker.DeploymentDatabase')
 def test_track_deployment(mock_db_class):
     mock_db = mock_db_class.return_value
@@ -37,6 +38,7 @@ def test_track_deployment(mock_db_class):
 
     assert result is not None
     assert 123 in tracker.active_deployments
+# fmt: on
 
 
 @pytest.fixture
