@@ -1,7 +1,7 @@
 """What the API server adds to an object that depends on others or on its own identity.
 
-Service addresses and node ports, the selectors that jobs are given, service accounts of pods, finalizers of claims,
-quality-of-service classes. `admit` runs after the defaults and before validation, on creations and updates.
+`admit` is mutating admission: it runs after the defaults, and what it adds belongs to the field manager of the request.
+`prepare` is what the storage strategies do: addresses, generated selectors; nobody owns those fields.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from sbkube.sandbox.definitions import establish
 
 if TYPE_CHECKING:
     from sbkube.sandbox.kinds import Kind
@@ -19,16 +21,26 @@ _CLUSTERED = ("ClusterIP", "NodePort", "LoadBalancer")
 
 
 def admit(kind: Kind, new: Json, old: Json | None, services: Services) -> None:
-    """Completes `new` in place; `services` gives all stored services (to find addresses that are free)."""
-    step = _STEPS.get((kind.group, kind.kind))
+    """Completes `new` in place before it is validated."""
+    step = _ADMITTED.get((kind.group, kind.kind))
     if step is not None:
         step(new, old, services)
 
 
+def prepare(kind: Kind, new: Json, old: Json | None, services: Services) -> None:
+    """Completes `new` in place before it is stored; `services` gives all stored services, to find what is free."""
+    step = _PREPARED.get((kind.group, kind.kind))
+    if step is not None:
+        step(new, old, services)
+
+
+def _service_update(new: Json, old: Json | None, services: Services) -> None:
+    if old is not None:
+        _carry(new["spec"], old["spec"])
+
+
 def _service(new: Json, old: Json | None, services: Services) -> None:
     spec = new["spec"]
-    if old is not None:
-        _carry(spec, old["spec"])
     if spec.get("type") in _CLUSTERED:
         _addresses(new, services)
     elif spec.get("type") == "ExternalName":
@@ -171,11 +183,20 @@ def _daemon_set(new: Json, old: Json | None, services: Services) -> None:
     annotations[name] = str(int(before) + 1) if grown and before.isdigit() else before
 
 
-_STEPS: dict[tuple[str, str], Callable[[Json, Json | None, Services], None]] = {
-    ("", "Service"): _service,
+def _definition(new: Json, old: Json | None, services: Services) -> None:
+    establish(new, old)
+
+
+_Step = Callable[[Json, "Json | None", Services], None]
+_ADMITTED: dict[tuple[str, str], _Step] = {
+    ("", "Service"): _service_update,
     ("", "Pod"): _pod,
     ("", "PersistentVolumeClaim"): _claim,
+}
+_PREPARED: dict[tuple[str, str], _Step] = {
+    ("", "Service"): _service,
     ("", "Namespace"): _namespace,
     ("apps", "DaemonSet"): _daemon_set,
     ("batch", "Job"): _job,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): _definition,
 }

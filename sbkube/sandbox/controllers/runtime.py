@@ -181,7 +181,13 @@ class Controllers:
         elif event == "DELETED":
             self._seen.pop(uid, None)
         key = key_of(obj)
-        self.enqueue(key)
+        meta = obj["metadata"]
+        if (
+            (key.group, key.kind) in self._reconcilers
+            or meta.get("ownerReferences")
+            or meta.get("deletionTimestamp")
+        ):
+            self.enqueue(key)
         owner = controller_of(obj)
         if owner is not None:
             group = str(owner.get("apiVersion", "")).rpartition("/")[0]
