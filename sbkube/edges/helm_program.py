@@ -193,7 +193,8 @@ def _path(spec: ReleaseSpec) -> str:
     """Absolute, so that Helm never takes it for the name of a chart in a repository."""
     path = Path(spec.chart).absolute()
     if not path.exists():
-        raise RenderError(f"the chart cannot be read: {spec.chart} does not exist", subject=spec.name)
+        subject = f"{spec.namespace}/{spec.name}"
+        raise RenderError(f"the chart cannot be read: {spec.chart} does not exist", subject=subject)
     return str(path)
 
 

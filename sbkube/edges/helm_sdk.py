@@ -14,11 +14,11 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sbkube.edges import helm_errors, helm_rendering
@@ -34,6 +34,7 @@ POLL = 0.05  # seconds between two looks at the cancel token
 PATIENCE = 30.0  # seconds that a cancelled action gets to record its failure
 
 T = TypeVar("T")
+Translate = Callable[[str, str, str], SbkubeError]  # text, subject, chart
 
 
 class _Slice(ctypes.Structure):
@@ -163,7 +164,7 @@ class SdkHelm(StoredReleases):
                 files = self._rendered(chart, spec, options)
                 return helm_rendering.assemble(files, str(facts.get("name", "")), crds)
 
-        return self._run(work, lambda text: helm_errors.rendering_error(text, subject, spec.chart))
+        return self._run(work, helm_errors.rendering_error, subject, spec.chart)
 
     def install(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
         """Install with server-side apply; raises HelmError or Interrupted."""
@@ -191,7 +192,7 @@ class SdkHelm(StoredReleases):
             with self._config(spec.namespace) as config:
                 native.call_status("helm_rollback", config._raw(), spec.name, json.dumps(options))
 
-        self._run(work, lambda text: helm_errors.action_error(text, f"{spec.namespace}/{spec.name}"))
+        self._run(work, helm_errors.action_error, f"{spec.namespace}/{spec.name}")
         return self._stored(spec.name, spec.namespace)
 
     def uninstall(self, name: str, namespace: str, *, timeout: float, wait: bool) -> None:
@@ -209,7 +210,7 @@ class SdkHelm(StoredReleases):
             except self._library.package.HelmNotFoundError:
                 return
 
-        self._run(work, lambda text: helm_errors.action_error(text, f"{namespace}/{name}"))
+        self._run(work, helm_errors.action_error, f"{namespace}/{name}")
 
     def _act(self, function: str, spec: ReleaseSpec, cancel: CancelToken, own: dict[str, Any]) -> ReleaseRecord:
         if cancel.is_set():
@@ -227,11 +228,7 @@ class SdkHelm(StoredReleases):
 
         with context:
             subject = f"{spec.namespace}/{spec.name}"
-            done = self._run(
-                work,
-                lambda text: helm_errors.action_error(text, subject, spec.chart),
-                _Stop(cancel, context.cancel),
-            )
+            done = self._run(work, helm_errors.action_error, subject, spec.chart, _Stop(cancel, context.cancel))
         return self._stored(spec.name, spec.namespace, int(done["revision"]))
 
     def _rendered(self, chart: Any, spec: ReleaseSpec, options: Mapping[str, Any]) -> dict[str, str]:
@@ -272,34 +269,38 @@ class SdkHelm(StoredReleases):
         )
 
     def _chart(self, spec: ReleaseSpec) -> Any:
-        return self._library.package.Chart.load(os.path.abspath(spec.chart))  # noqa: PTH100 — the library wants text
+        return self._library.package.Chart.load(Path(spec.chart).absolute())
 
-    def _run(self, work: Callable[[], T], translate: Callable[[str], SbkubeError], stop: _Stop | None = None) -> T:
+    def _run(
+        self, work: Callable[[], T], translate: Translate, subject: str, chart: str = "", stop: _Stop | None = None
+    ) -> T:
         """Run in a thread, translate the library's errors, cancel when told."""
         call = _Call(work)
         threading.Thread(target=call.run, name="helm", daemon=True).start()
         cancelled = stop.watch(call.done) if stop else call.done.wait() and False
-        if not call.done.is_set() or (cancelled and call.error is not None):
-            raise Interrupted("cancelled while Helm was at work; the release is marked as failed") from call.error
-        if call.error is not None:
-            raise self._translated(call.error, translate) from call.error
-        result: T = call.result
-        return result
-
-    def _translated(self, error: BaseException, translate: Callable[[str], SbkubeError]) -> BaseException:
-        package = self._library.package
-        if not isinstance(error, package.HelmError):
-            return error
-        if isinstance(error, package.HelmCancelledError):
-            return Interrupted("cancelled while Helm was at work; the release is marked as failed")
-        if isinstance(error, package.HelmChartLoadError | package.HelmChartInvalidError):
-            return RenderError(f"the chart cannot be read: {helm_errors.one_line(str(error))}")
-        if isinstance(error, package.HelmPanicError):
-            return HelmError(
-                f"the Helm SDK crashed: {helm_errors.one_line(str(error))}",
-                hint="SBKUBE_HELM=program uses the helm program",
+        if not call.done.is_set():
+            raise Interrupted(
+                f"cancelled, but Helm did not stop within {PATIENCE:.0f} s; the release may stay pending",
+                subject=subject,
             )
-        return translate(str(error))
+        if call.error is None:
+            result: T = call.result
+            return result
+        if cancelled:
+            message = "cancelled while Helm was at work; the release is marked as failed"
+            raise Interrupted(message, subject=subject) from call.error
+        if isinstance(call.error, self._library.package.HelmError):
+            raise self._translated(call.error, translate, subject, chart) from call.error
+        raise call.error
+
+    def _translated(self, error: BaseException, translate: Translate, subject: str, chart: str) -> SbkubeError:
+        package, text = self._library.package, str(error)
+        if isinstance(error, package.HelmChartLoadError | package.HelmChartInvalidError):
+            return RenderError(f"the chart cannot be read: {helm_errors.one_line(text)}", subject=subject)
+        if isinstance(error, package.HelmPanicError):
+            hint = "SBKUBE_HELM=program uses the helm program"
+            return HelmError(f"the Helm SDK crashed: {helm_errors.one_line(text)}", subject=subject, hint=hint)
+        return translate(text, subject, chart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,11 +312,16 @@ class _Stop:
 
     def watch(self, done: threading.Event) -> bool:
         """Wait for the end, or for the token and then a little for the end; tells whether it was cancelled."""
-        while not done.wait(POLL):
-            if self.token.is_set():
-                self.cancel()
-                done.wait(PATIENCE)
-                return True
+        try:
+            while not done.wait(POLL):
+                if self.token.is_set():
+                    self.cancel()
+                    done.wait(PATIENCE)
+                    return True
+        except BaseException:  # Ctrl-C without a handler of ours: Helm still has to record that it failed
+            self.cancel()
+            done.wait(PATIENCE)
+            raise
         return False
 
 
