@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,16 @@ class Chart:
 
 def load_chart(reference: str, folder: Path, place: Place | None) -> Chart:
     """The chart that `reference` names, relative to `folder`; raises RenderError at `place` if there is none."""
-    path = folder / Path(reference).expanduser()
-    if not path.exists():
-        raise _missing(reference, path, folder, place)
+    path = folder / reference
+    try:
+        if not path.exists():
+            raise _missing(reference, path, folder, place)
+        return _loaded(reference, path, place)
+    except OSError as error:
+        raise RenderError(f'the chart "{reference}" cannot be read: {error}', place=place) from error
+
+
+def _loaded(reference: str, path: Path, place: Place | None) -> Chart:
     if path.is_dir():
         content, found = _from_folder(reference, path, place), tree_digest(path)
     elif path.name.endswith(ARCHIVES):
@@ -98,9 +106,23 @@ def _metadata(text: str, file: str) -> dict[str, Any]:
 
 
 def tree_digest(folder: Path) -> str:
-    """Digest over the names and contents of all files below a folder; the same on every machine."""
+    """Digest over the names and contents of all files below a folder, links followed as Helm does.
+
+    It is the same on every machine. Raises OSError, also for links that lead back into themselves.
+    """
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(_tree(folder, frozenset())):
         name = path.relative_to(folder).as_posix()
         total.update(f"{name}\0{digest(path.read_bytes())}\n".encode())
     return f"sha256:{total.hexdigest()}"
+
+
+def _tree(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in above:
+        raise OSError(f"{folder} is a link to a folder around it")
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _tree(path, above | {real})
+        elif path.is_file():
+            yield path

@@ -161,7 +161,7 @@ def _with_settings(spec: HelmSpec, values: dict[str, Any], problems: list[Proble
 def _values_file(
     name: str, folder: Path, place: Place | None, sources: dict[str, str], problems: list[Problem]
 ) -> dict[str, Any]:
-    path = folder / Path(name).expanduser()
+    path = folder / name
     if not path.is_file():
         names = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
         hint = did_you_mean(path.name, names, noun="files there") if names else f"it is looked up in {folder}"

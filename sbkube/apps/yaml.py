@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -69,7 +70,11 @@ def _files(spec: YamlSpec, folder: Path, problems: list[Problem]) -> Iterator[Pa
         if later:
             problems.append(Problem(f'"{pattern}": {later}', place, "use files of this project"))
             continue
-        found = sorted(_matches(folder, pattern))
+        try:
+            found = _matches(folder, pattern)
+        except (OSError, ValueError) as error:
+            problems.append(Problem(f'"{pattern}" cannot be looked up: {error}', place))
+            continue
         if not found:
             problems.append(_missing(folder, pattern, place))
         for path in found:
@@ -86,15 +91,21 @@ def _not_yet(pattern: str) -> str:
     return ""
 
 
-def _matches(folder: Path, pattern: str) -> Iterator[Path]:
-    path = folder / Path(pattern).expanduser()
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """Files that a pattern means, sorted; raises OSError and ValueError for what cannot be looked up."""
+    path = folder / pattern
     if path.is_dir():
-        yield from (p for p in path.iterdir() if p.suffix in SUFFIXES and _visible(p))
-    elif path.exists():
-        yield path
-    elif any(char in pattern for char in "*?["):
-        anchor = Path(path.anchor)
-        yield from (p for p in anchor.glob(str(path.relative_to(anchor))) if _visible(p) or p.name == path.name)
+        return sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and _visible(p))
+    if path.exists() or not _is_glob(pattern):
+        return [path] if path.exists() else []
+    parts = Path(pattern).parts
+    fixed = tuple(takewhile(lambda part: not _is_glob(part), parts))
+    found = folder.joinpath(*fixed).glob("/".join(parts[len(fixed) :]))
+    return sorted(p for p in found if _visible(p) or (p.name == parts[-1] and p.is_file()))
+
+
+def _is_glob(text: str) -> bool:
+    return any(char in text for char in "*?[")
 
 
 def _visible(path: Path) -> bool:
@@ -106,7 +117,7 @@ def _missing(folder: Path, pattern: str, place: Place | None) -> Problem:
     if path.is_dir():
         hint = f'only files directly in it count; for all below use "{pattern.rstrip("/")}/**/*.yaml"'
         return Problem(f'the folder "{pattern}" holds no YAML or JSON files', place, hint)
-    if any(char in pattern for char in "*?["):
+    if _is_glob(pattern):
         return Problem(f'"{pattern}" matches no file', place, f"it is looked up in {folder}")
     if not path.parent.is_dir():
         return Problem(f'the file "{pattern}" does not exist', place, f"it is looked up in {folder}")

@@ -37,7 +37,7 @@ def load_project(
 
 def locate(target: Path) -> Path:
     """The project file that a target (a folder or a file) means; raises ConfigError, with the way out, if none."""
-    target = target.expanduser()
+    target = Path(os.path.expanduser(target))  # noqa: PTH111 - Path.expanduser raises for unknown users
     if target.is_dir():
         target = target / FILE_NAME
         if not target.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,7 +53,7 @@ class Reading:
             name=name or self._folder_name(),
             name_given=name is not None,
             metadata=top.metadata,
-            settings=settings,
+            settings=settings.model_copy(update={"sensitive": _all_sensitive(settings, apps)}),
             apps=apps,
             labels={**settings.global_labels, **top.global_labels},
             annotations={**settings.global_annotations, **top.global_annotations},
@@ -100,7 +101,7 @@ class Reading:
         settings = build(Settings, expanded, self._document, ("settings",), self._problems) or Settings()
         changes: dict[str, Any] = {}
         if settings.kubeconfig is not None:
-            changes["kubeconfig"] = self._path.parent / settings.kubeconfig.expanduser()
+            changes["kubeconfig"] = self._path.parent / os.path.expanduser(settings.kubeconfig)  # noqa: PTH111
         if self._namespace is not None:
             changes["namespace"] = self._namespace
         return settings.model_copy(update=changes)
@@ -182,6 +183,12 @@ class Reading:
             hint = did_you_mean(str(given), [*APP_TYPES, *NOT_YET_TYPES], noun="types")
             self._refuse(f'{dotted(path)}: there is no type "{given}"', source.place(*path, "type"), hint)
         return None
+
+
+def _all_sensitive(settings: Settings, apps: Mapping[str, AppSpec]) -> tuple[str, ...]:
+    """What an app calls sensitive is masked everywhere: too much hidden is better than too little."""
+    everywhere = [*settings.sensitive, *(glob for app in apps.values() for glob in app.sensitive)]
+    return tuple(dict.fromkeys(everywhere))
 
 
 def _fits_a_label(name: str) -> bool:

@@ -46,6 +46,19 @@ def test_the_digest_changes_with_names_and_contents(tmp_path: Path) -> None:
     assert len({first, second, tree_digest(path)}) == 3
 
 
+def test_linked_folders_belong_to_the_chart_and_loops_are_refused(tmp_path: Path) -> None:
+    path = chart(tmp_path)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/x.yaml").write_text("x: 1")
+    (path / "templates/shared").symlink_to(tmp_path / "shared")
+    before = tree_digest(path)
+    (tmp_path / "shared/x.yaml").write_text("x: 2")
+    assert tree_digest(path) != before
+    (path / "templates/loop").symlink_to(path)
+    with pytest.raises(RenderError, match=r"cannot be read: .* is a link to a folder around it"):
+        load_chart("./charts/web", tmp_path, PLACE)
+
+
 @pytest.mark.parametrize(
     ("reference", "says", "hint"),
     [

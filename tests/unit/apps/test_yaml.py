@@ -47,6 +47,13 @@ def test_files_folders_and_globs_each_file_once(tmp_path: Path) -> None:
     assert names(tmp_path, "b.yaml", "*.yaml", "./b.yaml") == ["b1", "b2"]
 
 
+def test_globs_work_in_folders_with_odd_names(tmp_path: Path) -> None:
+    odd = tmp_path / "a[b]*"
+    write(odd, "x/1.yaml", "one")
+    assert names(odd, "x/*.yaml") == names(odd, "*/1.yaml") == names(odd / "x", "../x/*.yaml") == ["one"]
+    assert names(Path("/"), str(tmp_path / "a?b?*/x/*.yaml")) == ["one"]
+
+
 def test_objects_know_their_file_and_line_and_sources_are_digested(tmp_path: Path) -> None:
     write(tmp_path, "m/a.yaml", "a", "b")
     rendered = render(spec("m/a.yaml"), context(tmp_path))
@@ -69,6 +76,8 @@ def test_namespaces_stay_as_written(tmp_path: Path) -> None:
         ("nowhere/x.yaml", 'the file "nowhere/x.yaml" does not exist', "looked up in"),
         ("empty", 'the folder "empty" holds no YAML', 'use "empty/**/*.yaml"'),
         ("*.yml", '"*.yml" matches no file', "looked up in"),
+        ("x/**y", "cannot be looked up", ""),
+        ("n" * 5000, "cannot be looked up", ""),
         ("https://example.org/x.yaml", "not supported by this version", "files of this project"),
         ("${repos.x}/y.yaml", "not supported by this version", "files of this project"),
     ],

@@ -238,6 +238,19 @@ def test_depending_on_a_disabled_app_is_a_warning(tmp_path: Path) -> None:
     assert 'apps.a depends on "b", which is disabled' in warning
 
 
+def test_what_an_app_calls_sensitive_is_sensitive_everywhere(tmp_path: Path) -> None:
+    project(tmp_path, "settings: {sensitive: [a]}\napps: {x: {type: noop, sensitive: ['**.token', a]}}")
+    assert load_project(tmp_path, environ={}).settings.sensitive == ("a", "**.token")
+
+
+def test_home_is_expanded_in_the_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    project(tmp_path, "settings: {kubeconfig: ~/.kube/x}")
+    assert load_project(tmp_path, environ={}).settings.kubeconfig == Path("/home/me/.kube/x")
+    project(tmp_path, "settings: {kubeconfig: '${KUBE:-}'}")
+    assert load_project(tmp_path, environ={}).settings.kubeconfig is None
+
+
 def test_two_apps_must_not_deploy_the_same_release(tmp_path: Path) -> None:
     text = "apps:\n  my_web: {type: helm, chart: x}\n  other: {type: helm, chart: x, release_name: my-web}\n"
     assert problems(tmp_path, text) == [
