@@ -117,7 +117,9 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
 def _not_startable(command: Command, error: OSError) -> ToolMissing:
     name = command.argv[0]
     if isinstance(error, FileNotFoundError) and (command.folder is None or command.folder.is_dir()):
-        return ToolMissing(f"{name} is not installed", hint=command.install_hint or f"install {name} or add it to PATH")
+        return ToolMissing(
+            f"{name} is not installed", hint=command.install_hint or f"install {name} or add it to PATH"
+        )
     return ToolMissing(f"{name} cannot be started: {error.strerror or error}", hint=command.install_hint or None)
 
 
