@@ -1,26 +1,21 @@
-"""The front door: open a project and plan, apply, roll back, delete, look.
-
-This is the one place that builds anything real: clusters, Helm, the state database. Everything below is handed
-what it needs. Functions are quiet; events go to the listener that you pass.
-"""
+"""A project that is opened with a cluster and a state database."""
 
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
-import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube import __version__
-from sbkube.errors import ProjectError, RecordLost, StateError, UsageError
+from sbkube.api.outcomes import dump
+from sbkube.api.where import Where, sandbox, state_url
+from sbkube.errors import DeploymentNotFound, ProjectError, RecordLost, UsageError
 from sbkube.models.deployment_state import (
     DeploymentCreate,
     DeploymentDetail,
@@ -35,13 +30,10 @@ from sbkube.ports import Listener
 
 if TYPE_CHECKING:
     from sbkube.config.model import ProjectConfig
-    from sbkube.edges.sandbox import Sandbox
     from sbkube.engine.inspect import StatusReport
     from sbkube.engine.lock import RunLock
     from sbkube.engine.surroundings import Surroundings
     from sbkube.state.tracker import DeploymentTracker
-
-SANDBOX_DIR = ".sbkube/sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +43,6 @@ class Result:
     record: DeploymentDetail
     outcomes: tuple[Outcome, ...]
     exit_code: int
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which cluster and which state database a project is opened with; None means: as the project says."""
-
-    kubeconfig: str | None = None
-    context: str | None = None
-    sandbox: bool = False
-    state_url: str | None = None
-    no_cluster_lock: bool = False
 
 
 def _silent(_: Event) -> None:
@@ -209,7 +190,7 @@ class Project:
             record = run.record
             self._undo_failed(plan, record, lock)
         except RecordLost as error:
-            error.hint = f"outcomes are in {self._dump(error)}"
+            error.hint = f"outcomes are in {dump(error, self.ledger.folder())}"
             raise
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS
@@ -264,7 +245,18 @@ class Project:
         return tuple(self.ledger.list_deployments(project=self.config.name, **filters))
 
     def show(self, reference: str) -> DeploymentDetail:
-        """One deployment with everything below it; no cluster is needed for a full id."""
+        """One deployment with everything below it, by id, prefix, `latest` or `latest~N`; needs no cluster.
+
+        `latest` means this project's, on whichever cluster it was deployed to last.
+        """
+        name, _, number = reference.partition("~")
+        if name == "latest" and (not number or number.isdigit()):
+            found = self.history(limit=1, offset=int(number or 0))
+            if not found:
+                raise DeploymentNotFound(
+                    f"{self.config.name} has no deployment {reference}", hint="sbkube history"
+                )
+            reference = found[0].deployment_id
         return self.ledger.detail(reference)
 
     def template(self, apps: Sequence[str] = ()) -> str:
@@ -302,132 +294,7 @@ class Project:
             origin=origin.describe(self.config.folder, self._environ),
         )
 
-    def _dump(self, error: RecordLost) -> str:
-        """Write outcomes that the database may lack beside it, else to the temporary folder, else to stderr."""
-        document = {
-            "schema": "sbkube/outcomes/v1",
-            "deployment": error.deployment,
-            "outcomes": [_plain(o) for o in error.outcomes if isinstance(o, Outcome)],
-        }
-        text = json.dumps(document, indent=1, default=str)
-        name = f"sbkube-outcomes-{error.deployment}.json"
-        for folder in (self.ledger.folder(), Path(tempfile.gettempdir())):
-            if folder is None:
-                continue
-            path = folder / name
-            try:
-                path.touch(mode=0o600)
-                path.write_text(text)
-            except OSError:
-                continue
-            return str(path)
-        sys.stderr.write(text + "\n")
-        return "the lines above"
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    """An outcome without images (they may hold secrets), but with what identifies them."""
-    after = (outcome.after or {}).get("metadata") or {}
-    bare = replace(outcome, before=None, after=None, release=None, previous=None, objects=())
-    return {
-        **{k: v for k, v in asdict(bare).items() if v},
-        "uid": after.get("uid"),
-        "resource_version": after.get("resourceVersion"),
-        "revision": outcome.release.revision if outcome.release else None,
-    }
-
 
 def exit_code(status: DeploymentStatus) -> int:
     """The exit code that a recorded status means."""
     return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: 130}.get(status, 1)
-
-
-def state_url(option: str | None, environ: Mapping[str, str], setting: str | None) -> str | None:
-    """`--state-url`, then `SBKUBE_STATE_URL`, then `settings.state.url`, then the default (None)."""
-    return option or environ.get("SBKUBE_STATE_URL") or setting
-
-
-def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
-    """Deployments of all projects in a state database, newest first; needs neither project nor cluster."""
-    from sbkube.state.tracker import DeploymentTracker
-
-    ledger = DeploymentTracker(state_url(url, os.environ, None))
-    try:
-        return tuple(ledger.list_deployments(**filters))
-    finally:
-        ledger.close()
-
-
-def show(reference: str, url: str | None = None) -> DeploymentDetail:
-    """One deployment by id or unambiguous prefix; needs neither project nor cluster."""
-    from sbkube.state.tracker import DeploymentTracker
-
-    ledger = DeploymentTracker(state_url(url, os.environ, None))
-    try:
-        return ledger.detail(reference)
-    finally:
-        ledger.close()
-
-
-def sandbox(folder: str | Path = ".") -> Sandbox:
-    """The sandbox that belongs to a folder."""
-    from sbkube.edges.sandbox import Sandbox
-
-    return Sandbox(Path(folder) / SANDBOX_DIR)
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema of the project file."""
-    from sbkube.config.schema import json_schema
-
-    return json_schema()
-
-
-def init_project(folder: str | Path, name: str | None = None) -> list[Path]:
-    """Write a small project to start from; raises UsageError rather than overwrite anything."""
-    from sbkube.config.starter import starter_files
-
-    root = Path(folder)
-    files = starter_files(name or root.resolve().name)
-    if existing := [f for f in files if (root / f).exists()]:
-        raise UsageError(f"{root / existing[0]} exists already", hint="choose an empty folder")
-    for relative, text in files.items():
-        path = root / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return [root / f for f in files]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that `doctor` looked at."""
-
-    name: str
-    ok: bool
-    text: str
-    hint: str = ""
-
-
-def doctor(project: Project | None = None, where: Where = Where()) -> tuple[Check, ...]:
-    """Look at everything that a deployment needs, one check each; nothing is raised and nothing written."""
-    from sbkube.edges.doctor import examine
-
-    settings = project.config.settings if project else None
-    kubeconfig = where.kubeconfig or (str(settings.kubeconfig) if settings and settings.kubeconfig else None)
-    if where.sandbox:
-        kubeconfig = str(sandbox(project.config.folder if project else ".").up())
-    context = where.context or (settings.kubeconfig_context if settings else None)
-    checks = [Check(*found) for found in examine(kubeconfig, context, os.environ)]
-    return (*checks, _state_check(where, settings.state_url if settings else None))
-
-
-def _state_check(where: Where, setting: str | None) -> Check:
-    from sbkube.state.tracker import DeploymentTracker
-
-    try:
-        ledger = DeploymentTracker(state_url(where.state_url, os.environ, setting))
-        text = ledger.describe()
-        ledger.close()
-    except StateError as error:
-        return Check("state", False, str(error), error.hint or "")
-    return Check("state", True, text)

@@ -1,0 +1,26 @@
+"""The front door: open a project and plan, apply, roll back, delete, look.
+
+This is the one place that builds anything real: clusters, Helm, the state database. Everything below is handed
+what it needs. Functions are quiet; events go to the listener that you pass.
+"""
+
+from __future__ import annotations
+
+from sbkube.api.project import Project, Result, open_project
+from sbkube.api.setup import Check, doctor, history, init_project, schema, show
+from sbkube.api.where import SANDBOX_DIR, Where, sandbox
+
+__all__ = [
+    "SANDBOX_DIR",
+    "Check",
+    "Project",
+    "Result",
+    "Where",
+    "doctor",
+    "history",
+    "init_project",
+    "open_project",
+    "sandbox",
+    "schema",
+    "show",
+]

@@ -1,0 +1,92 @@
+"""What needs no project: histories of a database, the sandbox, a new project, and `doctor`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbkube.api.project import Project
+from sbkube.api.where import Where, sandbox, state_url
+from sbkube.errors import StateError, UsageError
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
+
+
+def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
+    """Deployments of all projects in a state database, newest first; needs neither project nor cluster."""
+    from sbkube.state.tracker import DeploymentTracker
+
+    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    try:
+        return tuple(ledger.list_deployments(**filters))
+    finally:
+        ledger.close()
+
+
+def show(reference: str, url: str | None = None) -> DeploymentDetail:
+    """One deployment by id or unambiguous prefix; needs neither project nor cluster."""
+    from sbkube.state.tracker import DeploymentTracker
+
+    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    try:
+        return ledger.detail(reference)
+    finally:
+        ledger.close()
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the project file."""
+    from sbkube.config.schema import json_schema
+
+    return json_schema()
+
+
+def init_project(folder: str | Path, name: str | None = None) -> list[Path]:
+    """Write a small project to start from; raises UsageError rather than overwrite anything."""
+    from sbkube.config.starter import starter_files
+
+    root = Path(folder)
+    files = starter_files(name or root.resolve().name)
+    if existing := [f for f in files if (root / f).exists()]:
+        raise UsageError(f"{root / existing[0]} exists already", hint="choose an empty folder")
+    for relative, text in files.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return [root / f for f in files]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `doctor` looked at."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+def doctor(project: Project | None = None, where: Where = Where()) -> tuple[Check, ...]:
+    """Look at everything that a deployment needs, one check each; nothing is raised and nothing written."""
+    from sbkube.edges.doctor import examine
+
+    settings = project.config.settings if project else None
+    kubeconfig = where.kubeconfig or (str(settings.kubeconfig) if settings and settings.kubeconfig else None)
+    if where.sandbox:
+        kubeconfig = str(sandbox(project.config.folder if project else ".").up())
+    context = where.context or (settings.kubeconfig_context if settings else None)
+    checks = [Check(*found) for found in examine(kubeconfig, context, os.environ)]
+    return (*checks, _state_check(where, settings.state_url if settings else None))
+
+
+def _state_check(where: Where, setting: str | None) -> Check:
+    from sbkube.state.tracker import DeploymentTracker
+
+    try:
+        ledger = DeploymentTracker(state_url(where.state_url, os.environ, setting))
+        text = ledger.describe()
+        ledger.close()
+    except StateError as error:
+        return Check("state", False, str(error), error.hint or "")
+    return Check("state", True, text)

@@ -1,0 +1,36 @@
+"""Where a project is deployed to, and where that is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sbkube.edges.sandbox import Sandbox
+
+SANDBOX_DIR = ".sbkube/sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster and which state database a project is opened with; None means: as the project says."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    sandbox: bool = False
+    state_url: str | None = None
+    no_cluster_lock: bool = False
+
+
+def state_url(option: str | None, environ: Mapping[str, str], setting: str | None) -> str | None:
+    """`--state-url`, then `SBKUBE_STATE_URL`, then `settings.state.url`, then the default (None)."""
+    return option or environ.get("SBKUBE_STATE_URL") or setting
+
+
+def sandbox(folder: str | Path = ".") -> Sandbox:
+    """The sandbox that belongs to a folder."""
+    from sbkube.edges.sandbox import Sandbox
+
+    return Sandbox(Path(folder) / SANDBOX_DIR)
