@@ -43,8 +43,9 @@ def locate(target: Path) -> Path:
         if not target.exists():
             raise _no_project(target)
     elif not target.exists():
-        what = "file" if target.suffix in (".yaml", ".yml") else "file or folder"
-        raise ConfigError(f"there is no such {what}", place=Place(str(target)), hint=_init(target.parent))
+        file = target.suffix in (".yaml", ".yml")
+        message = f"there is no such {'file' if file else 'file or folder'}"
+        raise ConfigError(message, place=Place(str(target)), hint=_init(target.parent if file else target))
     return target
 
 

@@ -251,6 +251,15 @@ def test_home_is_expanded_in_the_kubeconfig(tmp_path: Path, monkeypatch: pytest.
     assert load_project(tmp_path, environ={}).settings.kubeconfig is None
 
 
+def test_rollback_after_a_failure_is_accepted_with_a_warning_that_it_only_stops(tmp_path: Path) -> None:
+    project(tmp_path, "settings: {on_failure: rollback, rollback_scope: all}")
+    found = load_project(tmp_path, environ={})
+    assert (found.settings.on_failure, found.settings.rollback_scope) == ("rollback", "all")
+    assert [w.split(": ", 1)[1] for w in found.warnings] == [
+        "this version only stops after a failure; undo it with `sbkube rollback`"
+    ]
+
+
 def test_two_apps_must_not_deploy_the_same_release(tmp_path: Path) -> None:
     text = "apps:\n  my_web: {type: helm, chart: x}\n  other: {type: helm, chart: x, release_name: my-web}\n"
     assert problems(tmp_path, text) == [
@@ -289,6 +298,9 @@ def test_a_missing_project_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"there is no sbkube\.yaml here") as caught:
         locate(tmp_path)
     assert f"`sbkube init {tmp_path}`" in (caught.value.hint or "")
+    with pytest.raises(ConfigError, match="there is no such file or folder") as caught:
+        locate(tmp_path / "new")
+    assert caught.value.hint == f"`sbkube init {tmp_path}/new` makes one"
     with pytest.raises(ConfigError, match="there is no such file"):
         locate(tmp_path / "other.yaml")
     (tmp_path / "config.yaml").touch()
