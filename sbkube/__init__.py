@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sbkube._version import __version__
+
 if TYPE_CHECKING:
     from sbkube.api import Project, open_project
 
-__version__ = "0.20.0"
 __all__ = ["Project", "__version__", "open_project"]
 
 

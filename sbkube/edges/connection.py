@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from sbkube import __version__
+from sbkube._version import __version__
 from sbkube.edges import credentials as creds
 from sbkube.edges import status
 from sbkube.edges.access import Access
