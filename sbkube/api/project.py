@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbkube import __version__
+from sbkube._version import __version__
 from sbkube.api.outcomes import dump
-from sbkube.api.where import Where, sandbox, state_url
+from sbkube.api.where import HERE, Where, sandbox, state_url
 from sbkube.errors import DeploymentNotFound, ProjectError, RecordLost, UsageError
 from sbkube.models.deployment_state import (
     DeploymentCreate,
@@ -53,7 +53,7 @@ def open_project(
     target: str | Path = ".",
     *,
     namespace: str | None = None,
-    where: Where = Where(),
+    where: Where = HERE,
     listener: Listener | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Project:
@@ -201,8 +201,8 @@ class Project:
     def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
         """`on_failure: rollback`: undo a failed apply (failed apps, or all) as a deployment of its own.
 
-        The failed run stays what it is, and so does its exit code. What others changed meanwhile is not overwritten:
-        then the rollback is refused, and the output says so.
+        The failed run stays what it is, and so does its exit code. What others changed
+        meanwhile is not overwritten: then the rollback is refused, and the output says so.
         """
         from sbkube.engine.execute import execute
         from sbkube.engine.rollback import Undo, plan_rollback

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sbkube.api.project import Project
-from sbkube.api.where import Where, sandbox, state_url
+from sbkube.api.where import HERE, Where, sandbox, state_url
 from sbkube.errors import StateError, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 
@@ -67,7 +67,7 @@ class Check:
     hint: str = ""
 
 
-def doctor(project: Project | None = None, where: Where = Where()) -> tuple[Check, ...]:
+def doctor(project: Project | None = None, where: Where = HERE) -> tuple[Check, ...]:
     """Look at everything that a deployment needs, one check each; nothing is raised and nothing written."""
     from sbkube.edges.doctor import examine
 

@@ -24,6 +24,9 @@ class Where:
     no_cluster_lock: bool = False
 
 
+HERE = Where()
+
+
 def state_url(option: str | None, environ: Mapping[str, str], setting: str | None) -> str | None:
     """`--state-url`, then `SBKUBE_STATE_URL`, then `settings.state.url`, then the default (None)."""
     return option or environ.get("SBKUBE_STATE_URL") or setting

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sbkube import __version__
+from sbkube._version import __version__
 from sbkube.cli.options import FORMAT_VARIABLE, Entry, LazyGroup, Options
 
 _DEPLOY, _LOOK, _UNDO, _SETUP = "Deploy", "Look", "Undo", "Set up"

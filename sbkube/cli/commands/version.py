@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from sbkube import __version__
+from sbkube._version import __version__
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
