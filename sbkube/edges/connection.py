@@ -192,7 +192,7 @@ class Connection:
         if isinstance(lost.cause, ssl.SSLCertVerificationError):
             return False
         # Before the first answer a wrong address is likelier than a restart: say so soon.
-        return tries < (self._limits.retries if self._reached else 1)
+        return tries < (self._limits.retries if self._reached else min(1, self._limits.retries))
 
     def _refusal_passes(self, code: int, request: Request, tries: int) -> bool:
         if code == 429:

@@ -99,6 +99,23 @@ def run(command: Command, cancel: CancelToken | None = None) -> Completed:
     return Completed(program.returncode, stdout, stderr, time.monotonic() - started, ended)
 
 
+def attached(command: Command) -> int:
+    """Run with our own standard input, output and error, and give the exit code; raises ToolMissing.
+
+    Ctrl-C reaches the program too; we wait for what it makes of it.
+    """
+    env = None if command.env is None else dict(command.env)
+    try:
+        program = subprocess.Popen(command.argv, env=env, cwd=command.folder)
+    except OSError as error:
+        raise _not_startable(command, error) from error
+    while True:
+        try:
+            return program.wait()
+        except KeyboardInterrupt:
+            continue
+
+
 def _start(command: Command) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
