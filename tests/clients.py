@@ -49,7 +49,9 @@ def program(name: str) -> Path:
 
 
 def _is_helm_4(path: str) -> bool:
-    done = subprocess.run([path, "version", "--template={{.Version}}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [path, "version", "--template={{.Version}}"], capture_output=True, text=True, check=False
+    )
     return done.stdout.startswith("v") and int(done.stdout[1:].split(".")[0]) >= 4
 
 
@@ -107,7 +109,9 @@ class PlainReader:
         self._token = user.get("token", "")
         self._tls = ssl.create_default_context()
         if "certificate-authority-data" in cluster:
-            self._tls.load_verify_locations(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+            self._tls.load_verify_locations(
+                cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+            )
         elif "certificate-authority" in cluster:
             self._tls.load_verify_locations(cluster["certificate-authority"])
 
