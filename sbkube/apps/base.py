@@ -96,7 +96,7 @@ class Rendered:
     """What an app wants.
 
     `manifests` are all objects; those of a release belong to Helm, and `crds` (of a chart's `crds/`) are applied
-    by us before it. `sources` maps the name of each source to its digest.
+    by us before it; `label_release`: they get our labels. `sources` maps the name of each source to its digest.
     """
 
     manifests: tuple[Manifest, ...] = ()
@@ -106,6 +106,7 @@ class Rendered:
     notes: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    label_release: bool = True
 
     @property
     def own_manifests(self) -> tuple[Manifest, ...]:

@@ -111,7 +111,9 @@ def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     notes = [f"{spec.name}: {problem.place}: {problem.message}" for problem in warnings]
     if spec.version and spec.version != chart.version:
         notes.append(f"{spec.name}: wants chart version {spec.version}, but {spec.chart} is {chart.version}")
-    return Rendered(manifests, release, rendered, crds, spec.notes, sources, tuple(notes))
+    return Rendered(
+        manifests, release, rendered, crds, spec.notes, sources, tuple(notes), spec.helm_label_injection
+    )
 
 
 def merged_values(spec: HelmSpec, folder: Path, sources: dict[str, str]) -> dict[str, Any]:

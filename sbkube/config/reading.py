@@ -99,11 +99,6 @@ class Reading:
             self._problems += found
             expanded["state"] = {k: v for k, v in expanded["state"].items() if k not in bad and v}
         settings = build(Settings, expanded, self._document, ("settings",), self._problems) or Settings()
-        if settings.on_failure == "rollback":
-            place = self._document.place("settings", "on_failure")
-            self._warnings.append(
-                f"{place}: this version only stops after a failure; undo it with `sbkube rollback`"
-            )
         changes: dict[str, Any] = {}
         if settings.kubeconfig is not None:
             changes["kubeconfig"] = self._path.parent / os.path.expanduser(settings.kubeconfig)  # noqa: PTH111

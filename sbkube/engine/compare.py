@@ -69,11 +69,15 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be."""
+    """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be.
+
+    `same_release`: Helm has deployed exactly this manifest.
+    """
 
     new_namespaces: frozenset[str] = frozenset()
     manager: str = MANAGER
     force: bool = False
+    same_release: bool = False
 
 
 class Comparer:
@@ -97,17 +101,18 @@ class Comparer:
         if live is None and note:
             change = self._change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
             return Compared(change, wanted.body)
-        if live is not None and self._untouched(wanted, live, terms.manager):
+        if live is not None and self._untouched(wanted, live, terms):
             return Compared(self._change(wanted, Effect.UNCHANGED, live, live), wanted.body)
         return self._dry_run(wanted, live, terms)
 
-    def _untouched(self, wanted: Desired, live: Json, manager: str) -> bool:
+    def _untouched(self, wanted: Desired, live: Json, terms: Terms) -> bool:
         """Same intent as recorded, and the live object is as it was right after: nothing to ask the server."""
         known = self._recorded.get(wanted.key.identity)
-        if known is None or manager != MANAGER or known.uid != live["metadata"].get("uid"):
+        if known is None or known.uid != live["metadata"].get("uid"):
             return False
         fingerprint = self._world.ledger.fingerprint
-        if known.intent != fingerprint(wanted.body):
+        same = terms.same_release if terms.manager != MANAGER else known.intent == fingerprint(wanted.body)
+        if not same:
             return False
         return known.resource_version == live["metadata"].get("resourceVersion") or known.image == fingerprint(
             live

@@ -116,9 +116,12 @@ class Resolver:
             replace(d, body=labels.decorate(d.body, ownership, extra, notes)) for d in found if d is not None
         )
 
-    def released(self, app: AppSpec, manifests: Sequence[Manifest]) -> tuple[Desired, ...]:
-        """Objects of a release: as the chart rendered them."""
-        return tuple(filter(None, (self._place(app, m) for m in manifests)))
+    def released(self, app: AppSpec, manifests: Sequence[Manifest], spec: ReleaseSpec) -> tuple[Desired, ...]:
+        """Objects of a release: as Helm will send them."""
+        found = (self._place(app, m) for m in manifests)
+        return tuple(
+            replace(d, body=labels.as_helm(d.body, spec.name, spec.namespace)) for d in found if d is not None
+        )
 
     def _place(self, app: AppSpec, manifest: Manifest) -> Desired | None:
         key, note = manifest.key, ""
@@ -161,7 +164,7 @@ def resolve(
         if result.release is not None and result.chart is not None:
             spec = replace(result.release, labels=labels.ownership(config.name, app.name))
             current = index.get(spec.namespace, spec.name)
-            release = DesiredRelease(spec, result.chart, resolver.released(app, result.manifests), current)
+            release = DesiredRelease(spec, result.chart, resolver.released(app, result.manifests, spec), current)
         apps.append(DesiredApp(app, result, resolver.own(app, result.own_manifests), release))
     problems = [*resolver.problems, *_duplicates(apps)]
     if problems:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
 from sbkube.engine.prepare import target_of
-from sbkube.engine.prune import project_releases
+from sbkube.engine.prune import is_release_storage, project_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import DeploymentNotFound
@@ -64,6 +64,8 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
     keys: dict[str, set[ResourceKey]] = defaultdict(set)
     releases: dict[str, str] = {}
     for key, known in recorded.items():
+        if is_release_storage(key):
+            continue
         keys[known.app].add(key)
     namespaces = {k.namespace for k in recorded if k.namespace} | {config.settings.namespace}
     for record in project_releases(ReleaseIndex(world.helm), namespaces, config.name):

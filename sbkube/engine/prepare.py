@@ -18,7 +18,7 @@ from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
-from sbkube.plan.operations import Step, assemble, effect_of, link_apps, object_step
+from sbkube.plan.operations import Step, assemble, effect_of, link_apps, link_foundations, object_step
 
 # Kinds that are what they should be as soon as they exist: nobody has to wait for them.
 PASSIVE = frozenset(
@@ -95,7 +95,9 @@ class Preparation:
         depends = {a.name: a.depends_on for a in apps}
         settings = self.config.settings
         one_at_a_time = not settings.parallel_apps
-        linked = link_apps({a.name: a.operations for a in apps}, depends, one_at_a_time=one_at_a_time)
+        linked = link_foundations(
+            link_apps({a.name: a.operations for a in apps}, depends, one_at_a_time=one_at_a_time)
+        )
         return Plan(
             project=self.config.name,
             namespace=settings.namespace,
@@ -161,7 +163,7 @@ class Preparation:
         steps = [s for c in compared if (s := self._step(app.spec.name, c)) is not None]
         changes = [c.change for c in compared]
         if app.release:
-            inject = self.config.settings.helm_label_injection
+            inject = self.config.settings.helm_label_injection and app.rendered.label_release
             release = plan_release(app.spec.name, app.release, self.comparer, self.live, terms, inject)
             steps.extend(release.steps)
             changes.extend(release.changes)

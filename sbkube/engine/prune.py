@@ -21,14 +21,28 @@ if TYPE_CHECKING:
     from sbkube.engine.prepare import Preparation
 
 
+def own_objects(recorded: Mapping[ResourceKey, Recorded]) -> dict[ResourceKey, Recorded]:
+    """Recorded objects that are ours to delete: neither Helm's objects nor Helm's records of releases."""
+    return {
+        key: known
+        for key, known in recorded.items()
+        if known.verb not in {"helm", Verb.LABEL.value} and not is_release_storage(key)
+    }
+
+
+def is_release_storage(key: ResourceKey) -> bool:
+    """The Secret in which Helm keeps a revision."""
+    return key.kind == "Secret" and not key.group and key.name.startswith("sh.helm.release.v1.")
+
+
 def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
     """Add deletions of what the project created and wants no more; only within the selected apps."""
     wanted = {change.key.identity for app in apps for change in app.changes}
     releases = {app.release for app in apps if app.release}
     leftover = {
         key: known
-        for key, known in run.recorded.items()
-        if key.identity not in wanted and known.verb != "helm" and (not selection or known.app in selection)
+        for key, known in own_objects(run.recorded).items()
+        if key.identity not in wanted and (not selection or known.app in selection)
     }
     namespaces = {key.namespace for key in run.recorded if key.namespace} | {app.namespace for app in apps}
     stale = [

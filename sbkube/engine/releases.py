@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sbkube.apps.objects import objects
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.desired import Desired, DesiredRelease
 from sbkube.errors import PlanRefused
@@ -35,9 +36,9 @@ def plan_release(
     A half-applied upgrade does not hide: every object is compared with the live one, not with the stored manifest.
     """
     refuse_if_stuck(wanted.current, app)
-    compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER))
-    gone = _no_longer_wanted(wanted, live)
     same = is_unchanged(wanted)
+    compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER, same_release=same))
+    gone = _no_longer_wanted(wanted, live)
     if same and all(c.change.effect is Effect.UNCHANGED for c in compared):
         return ReleasePlan(tuple(c.change for c in compared), ())
     changes = tuple(c.change for c in compared) + gone
@@ -102,11 +103,22 @@ def _no_longer_wanted(wanted: DesiredRelease, live: Live) -> tuple[Change, ...]:
     )
 
 
+def stored_objects(record: ReleaseRecord) -> list[tuple[ResourceKey, Mapping[str, Any]]]:
+    """The objects of a stored manifest as Helm sent them, the release's namespace filled in."""
+    documents = read_documents(record.manifest, f"release {record.name}", duplicates=[])
+    manifests = [m for document in documents for m in objects(document, [], cleanup=False)]
+    keys = (_with_namespace(m.body, record.namespace) for m in manifests)
+    return [(key, _placed(m.body, key, record)) for key, m in zip(keys, manifests, strict=True)]
+
+
 def manifest_keys(record: ReleaseRecord) -> list[ResourceKey]:
-    """Identities of the objects in a stored manifest, the release's namespace filled in."""
-    documents = read_documents(record.manifest, f"release {record.name}")
-    bodies = (d.value for d in documents if isinstance(d.value, Mapping) and d.value.get("kind"))
-    return [_with_namespace(body, record.namespace) for body in bodies]
+    """Identities of the objects in a stored manifest."""
+    return [key for key, _ in stored_objects(record)]
+
+
+def _placed(body: Mapping[str, Any], key: ResourceKey, record: ReleaseRecord) -> Mapping[str, Any]:
+    sent = labels.as_helm(body, record.name, record.namespace)
+    return {**sent, "metadata": {**sent["metadata"], "namespace": key.namespace}} if key.namespace else sent
 
 
 _CLUSTER_SCOPED = frozenset(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
 from sbkube.engine.prepare import Selection, target_of
-from sbkube.engine.prune import Removal, project_releases
+from sbkube.engine.prune import Removal, own_objects, project_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import ClusterError, ClusterForbidden
@@ -35,8 +35,8 @@ def plan_delete(
     recorded = world.ledger.inventory(target)
     chosen = {
         key: known
-        for key, known in recorded.items()
-        if known.verb != "helm" and (not selection.apps or known.app in selection.apps)
+        for key, known in own_objects(recorded).items()
+        if (not selection.apps or known.app in selection.apps)
     }
     index = ReleaseIndex(world.helm)
     namespaces = {key.namespace for key in recorded if key.namespace} | {config.settings.namespace}

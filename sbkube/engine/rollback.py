@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from sbkube.engine.compare import Comparer, Live, Terms
 from sbkube.engine.desired import Desired
 from sbkube.engine.prepare import PASSIVE, target_of
 from sbkube.engine.prune import Removal
-from sbkube.engine.releases import manifest_keys, refuse_if_stuck
+from sbkube.engine.releases import manifest_keys, refuse_if_stuck, stored_objects
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import DeploymentNotFound, PlanRefused, Problem
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, LockTarget, ResourceRecord
@@ -24,7 +24,6 @@ from sbkube.plan import diff, fieldset, labels, order
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.plan.operations import ReleaseStep, Step, assemble, link_apps, object_step, release_step
 from sbkube.ports import Recorded
-from sbkube.sources.yaml_reader import read_documents
 
 _AFTERWARDS = 10  # deletions come in waves behind everything else, in reverse order
 # What the cluster assigns; a recreated object gets new ones.
@@ -274,14 +273,15 @@ class _Rollback:
         body = self.world.helm.storage_object(record)
         key = ResourceKey.of(body)
         self.live.observe([key])
-        step = object_step(row.app_name, Verb.CREATE, Change(key, Effect.CREATE, None, body), body)
-        self.steps[row.app_name].append(step)
+        change = Change(key, Effect.CREATE, None, body, note="Helm's record of the release")
+        self.changes[row.app_name].append(change)
+        self.steps[row.app_name].append(object_step(row.app_name, Verb.CREATE, change, body))
         return record
 
     def _back_to(
         self, app: str, row: HelmReleaseRecord, old: ReleaseRecord, current: ReleaseRecord | None
     ) -> None:
-        wanted = [Desired(key, body, app) for key, body in zip(manifest_keys(old), _bodies(old), strict=True)]
+        wanted = [Desired(key, body, app) for key, body in stored_objects(old)]
         comparer = Comparer(self.world, self.live, {})
         missing = frozenset(n for n in {d.key.namespace for d in wanted if d.key.namespace} if not self._exists(n))
         changes = [c.change for c in comparer.compare_all(wanted, Terms(missing, HELM_MANAGER, force=True))]
@@ -360,13 +360,3 @@ def recreation(before: Mapping[str, Any]) -> dict[str, Any]:
 
 def _uid(body: Mapping[str, Any] | None) -> str:
     return str(((body or {}).get("metadata") or {}).get("uid", ""))
-
-
-def _bodies(record: ReleaseRecord) -> list[Mapping[str, Any]]:
-    documents = read_documents(record.manifest, f"release {record.name}")
-    keys = manifest_keys(record)
-    bodies = [d.value for d in documents if isinstance(d.value, Mapping) and d.value.get("kind")]
-    place: Callable[[Mapping[str, Any], ResourceKey], Mapping[str, Any]] = lambda body, key: (  # noqa: E731
-        {**body, "metadata": {**body["metadata"], "namespace": key.namespace}} if key.namespace else body
-    )
-    return [place(body, key) for body, key in zip(bodies, keys, strict=True)]

@@ -44,6 +44,18 @@ def decorate(
     return {**body, "metadata": meta}
 
 
+def as_helm(body: Mapping[str, Any], release: str, namespace: str) -> dict[str, Any]:
+    """An object of a chart as Helm sends it: with Helm's ownership label and annotations.
+
+    Source: Helm's `action.setMetadataVisitor`.
+    """
+    meta = dict(body.get("metadata") or {})
+    meta["labels"] = {**(meta.get("labels") or {}), MANAGED_BY: "Helm"}
+    owner = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+    meta["annotations"] = {**(meta.get("annotations") or {}), **owner}
+    return {**body, "metadata": meta}
+
+
 def missing_labels(
     live: Mapping[str, Any] | None, wanted: Mapping[str, str], field: str = "labels"
 ) -> dict[str, str]:

@@ -148,6 +148,25 @@ def link_apps(
     return linked
 
 
+def link_foundations(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, tuple[Operation, ...]]:
+    """Let the first operations of each app need the namespaces that another app of the plan creates for them."""
+    created = {
+        op.key.name: op.id
+        for own in operations.values()
+        for op in own
+        if op.key is not None and op.key.kind == "Namespace" and op.verb is Verb.APPLY and not op.uid
+    }
+    return {app: tuple(_grounded(op, created) for op in own) for app, own in operations.items()}
+
+
+def _grounded(operation: Operation, created: Mapping[str, str]) -> Operation:
+    places = {operation.key.namespace} if operation.key else set()
+    if operation.release is not None:
+        places |= {operation.release.namespace, *(change.key.namespace for change in operation.changes)}
+    needs = tuple(created[name] for name in sorted(places) if name in created)
+    return replace(operation, needs=tuple(dict.fromkeys((*needs, *operation.needs)))) if needs else operation
+
+
 def _ends(operations: Sequence[Operation]) -> tuple[str, ...]:
     needed = {need for op in operations for need in op.needs}
     return tuple(op.id for op in operations if op.id not in needed)

@@ -53,6 +53,10 @@ def _carry(spec: Json, before: Json) -> None:
     """An update that says nothing about addresses keeps them (`patchAllocatedValues`)."""
     if spec.get("type") not in _CLUSTERED or before.get("type") not in _CLUSTERED:
         return
+    if spec.get("clusterIP") and spec["clusterIP"] != before.get("clusterIP"):
+        # Clients of the older field alone mean the first of the list.
+        if spec.get("clusterIPs") in (None, [], before.get("clusterIPs")):
+            spec["clusterIPs"] = [spec["clusterIP"]]
     for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if not spec.get(name) and before.get(name):
             spec[name] = before[name]

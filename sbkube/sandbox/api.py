@@ -133,6 +133,7 @@ class Api:
         """A new object after admission, whose additions nobody owns, and validation."""
         new = copied(new)
         rules.admit(self, kind, new, None)
+        rules.prepare(self, kind, new, None)
         causes = rules.validate(self, kind, new, None)
         if causes:
             raise invalid(kind, new["metadata"].get("name", ""), causes)
@@ -239,6 +240,7 @@ class Api:
 
     def _changed(self, kind: Kind, live: Json, new: Json, options: Options) -> Json:
         """Stores a changed object, deletes it when its last finalizer is gone, keeps it when nothing changed."""
+        rules.prepare(self, kind, new, live)
         metadata = live["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
         if new == live:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sbkube.sandbox import schema
+from sbkube.sandbox import crds, schema, tables
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.kinds import SCALE, Kind, Subresource, status_of
 from sbkube.sandbox.store import Event
@@ -61,6 +61,9 @@ def follow(api: Api) -> None:
 
 def _serve(api: Api, crd: Json) -> None:
     for kind, openapi in kinds_of(crd):
+        crds.remember(kind, openapi)
+        declared = next(v for v in crd["spec"]["versions"] if v["name"] == kind.version)
+        tables.remember(kind, declared.get("additionalPrinterColumns"))
         schema.register_custom(kind, openapi)
         api.registry.add(kind)
 

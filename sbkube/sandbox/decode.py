@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from sbkube.sandbox import crds
 from sbkube.sandbox.kinds import Kind
-from sbkube.sandbox.schema import Type, type_of
+from sbkube.sandbox.schema import Type, metadata_type, type_of
 from sbkube.sandbox.status import bad_request
 
 Json = dict[str, Any]
@@ -37,6 +38,12 @@ def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
     """
     out = Decoded({})
     try:
+        if kind.custom:
+            # Wrong types in custom resources are found by validation, which knows nullable fields too.
+            out.obj = crds.pruned(kind, obj, out.unknown)
+            if "metadata" in obj:
+                out.obj["metadata"] = _value(metadata_type(), obj["metadata"], "metadata", out.unknown)
+            return out
         out.obj = _struct(type_of(kind), obj, "", out.unknown)
         if not keep_empty and not kind.custom:
             out.obj = without_empty(type_of(kind), out.obj)

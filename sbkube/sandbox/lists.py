@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import selectors
+from sbkube.sandbox import selectors, tables
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.routing import Target
@@ -132,14 +132,8 @@ def presented(kind: Kind, obj: Json, accept: str) -> Any:
 
 
 def _table(kind: Kind, items: list[Json], rv: str, more: Json) -> Json:
-    columns = [
-        {"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0},
-        {"name": "Created At", "type": "date", "format": "", "description": "", "priority": 0},
-    ]
-    rows = [
-        {"cells": [o["metadata"]["name"], o["metadata"].get("creationTimestamp")], "object": _partial(o)}
-        for o in items
-    ]
+    columns = tables.columns(kind)
+    rows = [{"cells": tables.cells(kind, o), "object": _partial(o)} for o in items]
     return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": rv, **more},
             "columnDefinitions": columns, "rows": rows}  # fmt: skip
 

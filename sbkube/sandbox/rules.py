@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import admission as _admission
+from sbkube.sandbox import crds
 from sbkube.sandbox import defaults as _defaults
 from sbkube.sandbox.access import Deletion
 from sbkube.sandbox.kinds import Kind
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Validator = Callable[[Kind, Json, Json | None], list[Cause]]
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATIONS = {
     ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("apps", "DaemonSet"),
@@ -109,7 +111,9 @@ def _validator() -> Validator:
 
 def defaults(api: Api, kind: Kind, obj: Json) -> None:
     """Fills in defaults."""
-    if not kind.custom:
+    if kind.custom:
+        crds.apply_defaults(kind, obj)
+    else:
         _defaults.apply_defaults(kind, obj)
 
 
@@ -117,6 +121,12 @@ def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     """What admission and allocation add."""
     if not kind.custom:
         _admission.admit(kind, new, old, lambda: [o for _, o in api.store.items("services")])
+
+
+def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
+    """What the storage adds after the fields' owners are recorded: addresses, generated selectors."""
+    if not kind.custom:
+        _admission.prepare(kind, new, old, lambda: [o for _, o in api.store.items("services")])
 
 
 def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
@@ -162,6 +172,9 @@ def check_preconditions(kind: Kind, live: Json, how: Deletion) -> None:
 def finalizers_for(kind: Kind, present: list[str], how: Deletion) -> list[str]:
     """The finalizers a deleted object has to wait for."""
     kept = [f for f in present if f not in ("orphan", "foregroundDeletion")]
+    if kind.kind == "CustomResourceDefinition" and CLEANUP not in kept:
+        # Its objects go first (`apiextensions` registry and finalizing controller).
+        present = kept = [*kept, CLEANUP]
     if how.propagation == "Orphan":
         return [*kept, "orphan"]
     if how.propagation == "Foreground":

@@ -73,12 +73,17 @@ class _Import:
         keys: dict[int, int] = {}
         for row in self._rows("deployments"):
             keys[row["id"]] = self._deployment(row)
-        apps = {row["id"]: self._app(row, keys) for row in self._rows("app_deployments")}
-        self._resources(apps)
-        self._releases(apps)
+        rows = [row for row in self._rows("app_deployments") if row["deployment_id"] in keys]
+        apps = {row["id"]: self._app(row, keys) for row in rows}
+        self._resources(self._below(apps, "deployed_resources"), apps)
+        self._releases(self._below(apps, "helm_releases"), apps)
         for key in keys.values():
             closings.close(self.conn, key, self.key)
         return len(keys)
+
+    def _below(self, apps: Mapping[int, Any], table: str) -> list[Row]:
+        """Rows whose app is there: the earlier tool left orphans when it removed a deployment."""
+        return [row for row in self._rows(table) if row["app_deployment_id"] in apps]
 
     def _rows(self, table: str) -> Iterator[Row]:
         there = text("SELECT name FROM sqlite_master WHERE name = :name")
@@ -133,8 +138,8 @@ class _Import:
         conn.execute(update(app_deployments).where(app_deployments.c.id == key).values(**values))
         return conn.execute(app_deployments.select().where(app_deployments.c.id == key)).one()
 
-    def _resources(self, apps: Mapping[int, Any]) -> None:
-        for row in self._rows("deployed_resources"):
+    def _resources(self, found: list[Row], apps: Mapping[int, Any]) -> None:
+        for row in found:
             data = ResourceCreate(
                 api_version=row.get("api_version") or "",
                 kind=row.get("kind") or "",
@@ -147,8 +152,8 @@ class _Import:
             )
             insert_resource(self.conn, self.store, apps[row["app_deployment_id"]], data)
 
-    def _releases(self, apps: Mapping[int, Any]) -> None:
-        for row in self._rows("helm_releases"):
+    def _releases(self, found: list[Row], apps: Mapping[int, Any]) -> None:
+        for row in found:
             data = HelmReleaseCreate(
                 release_name=row.get("release_name") or "",
                 namespace=row.get("namespace") or "",

@@ -11,6 +11,7 @@ from sbkube.sandbox.status import StatusError
 if TYPE_CHECKING:
     from sbkube.sandbox.controllers.runtime import Controllers
 
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _CA_NOTE = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
     "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
@@ -73,3 +74,26 @@ async def _empty(run: Controllers, key: Key, obj: Json) -> None:
         changed = copied(current)
         changed["spec"].pop("finalizers")
         await run.cluster.update(changed, "finalize")
+
+
+async def reconcile_definition(run: Controllers, key: Key, obj: Json | None) -> None:
+    """A definition that is being deleted takes its objects along."""
+    if obj is None or not obj["metadata"].get("deletionTimestamp"):
+        return
+    spec = obj["spec"]
+    left = False
+    for found in run.index.of_kind(spec["names"]["kind"]):
+        inside = run.get(found) if found.group == spec["group"] else None
+        if inside is not None:
+            left = True
+            if not inside["metadata"].get("deletionTimestamp"):
+                await run.cluster.delete(found, inside["metadata"]["uid"])
+    if left and any(run.get(k) for k in run.index.of_kind(spec["names"]["kind"]) if k.group == spec["group"]):
+        run.later(0.05, key)
+        return
+    live = run.get(key)
+    if live is not None:
+        changed = copied(live)
+        kept = [f for f in changed["metadata"].get("finalizers") or () if f != CLEANUP]
+        changed["metadata"]["finalizers"] = kept
+        await run.cluster.update(changed)

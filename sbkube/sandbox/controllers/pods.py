@@ -74,6 +74,7 @@ def new_pod(owner: Json, template: Json, name: str, labels: dict[str, str] | Non
     made = copied({"metadata": template.get("metadata") or {}, "spec": template.get("spec") or {}})
     meta = {k: v for k, v in made["metadata"].items() if k in ("labels", "annotations", "finalizers")}
     meta["name"] = name
+    meta["generateName"] = name.rpartition("-")[0] + "-"
     meta["namespace"] = owner["metadata"]["namespace"]
     if labels:
         meta["labels"] = {**(meta.get("labels") or {}), **labels}

@@ -18,6 +18,7 @@ RECONCILERS: dict[tuple[str, str], Reconcile] = {
     ("", "ReplicationController"): replicas.reconcile,
     ("", "Service"): services.reconcile,
     ("", "PersistentVolumeClaim"): services.reconcile_claim,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): namespaces.reconcile_definition,
     ("apps", "ReplicaSet"): replicas.reconcile,
     ("apps", "Deployment"): deployments.reconcile,
     ("apps", "StatefulSet"): stateful.reconcile,

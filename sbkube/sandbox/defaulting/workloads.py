@@ -7,6 +7,7 @@ from typing import Any
 from sbkube.sandbox.defaulting.pods import template
 
 Json = dict[str, Any]
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
 def deployment(obj: Json) -> None:
@@ -30,7 +31,7 @@ def replica_set(obj: Json) -> None:
     spec = _spec(obj)
     spec.setdefault("replicas", 1)
     template(spec)
-    obj.setdefault("status", {"replicas": 0})
+    _zeros(obj, "replicas")
 
 
 def replication_controller(obj: Json) -> None:
@@ -43,7 +44,7 @@ def replication_controller(obj: Json) -> None:
         if labels:
             spec.setdefault("selector", dict(labels))
             obj["metadata"].setdefault("labels", dict(labels))
-    obj.setdefault("status", {"replicas": 0})
+    _zeros(obj, "replicas")
 
 
 def stateful_set(obj: Json) -> None:
@@ -68,7 +69,7 @@ def stateful_set(obj: Json) -> None:
         _sub(claim, "spec").setdefault("volumeMode", "Filesystem")
         claim["spec"].setdefault("resources", {})
         claim["status"] = {"phase": "Pending"}
-    obj.setdefault("status", {"replicas": 0, "availableReplicas": 0})
+    _zeros(obj, "replicas", "availableReplicas")
 
 
 def daemon_set(obj: Json) -> None:
@@ -82,8 +83,9 @@ def daemon_set(obj: Json) -> None:
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
     template(spec)
-    counts = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
-    obj.setdefault("status", dict.fromkeys(counts, 0))
+    _zeros(obj, "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
+    annotations = obj["metadata"].get("annotations") or {}
+    obj["metadata"]["annotations"] = {TEMPLATE_GENERATION: "1", **annotations}
 
 
 def controller_revision(obj: Json) -> None:
@@ -173,8 +175,7 @@ def horizontal_pod_autoscaler_v1(obj: Json) -> None:
 def pod_disruption_budget(obj: Json) -> None:
     """Counts are written even when zero."""
     obj.setdefault("spec", {})
-    counts = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
-    obj.setdefault("status", dict.fromkeys(counts, 0))
+    _zeros(obj, "disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 
 
 def pod_template(obj: Json) -> None:
@@ -184,6 +185,13 @@ def pod_template(obj: Json) -> None:
 
 def _spec(obj: Json) -> Json:
     return _sub(obj, "spec")
+
+
+def _zeros(obj: Json, *names: str) -> None:
+    """Counts that are written even when zero."""
+    status = _sub(obj, "status")
+    for name in names:
+        status.setdefault(name, 0)
 
 
 def _sub(obj: Json, name: str) -> Json:

@@ -13,7 +13,6 @@ from sbkube.sandbox.status import Cause
 Json = dict[str, Any]
 IMMUTABLE = "field is immutable"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 SUBDOMAIN_TEXT = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
@@ -24,11 +23,6 @@ LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
     "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-LABEL_1035_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 
 
@@ -95,12 +89,6 @@ def dns_label(path: str, value: str) -> list[Cause]:
     """An RFC 1123 label."""
     found = [invalid(path, value, "must be no more than 63 characters")] if len(value) > 63 else []
     return found if LABEL.fullmatch(value) else [*found, invalid(path, value, LABEL_TEXT)]
-
-
-def service_name(path: str, value: str) -> list[Cause]:
-    """An RFC 1035 label, as names of services are."""
-    found = [invalid(path, value, "must be no more than 63 characters")] if len(value) > 63 else []
-    return found if LABEL_1035.fullmatch(value) else [*found, invalid(path, value, LABEL_1035_TEXT)]
 
 
 def objects(value: Any) -> list[Json]:

@@ -141,7 +141,9 @@ def daemon_set(new: Json, old: Json | None) -> list[Cause]:
     spec = new["spec"]
     found = immutable("spec.selector", spec.get("selector"), old["spec"].get("selector")) if old else []
     own, mismatch = _selector(spec)
-    found += own + mismatch + _template(spec) + _always(spec)
+    if spec.get("selector") is not None:
+        found += own
+    found += mismatch + _template(spec) + _always(spec)
     return found + non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
 
 
@@ -179,12 +181,18 @@ def _job_update(spec: Json, before: Json) -> list[Cause]:
         found += immutable("spec.completions", spec.get("completions"), before.get("completions"))
     found += immutable("spec.selector", spec.get("selector"), before.get("selector"))
     template, old = spec.get("template") or {}, before.get("template") or {}
-    suspended = before.get("suspend")
-    if template.get("spec") != old.get("spec") and not (suspended and spec.get("suspend")):
+    idle = bool(before.get("suspend"))
+    if _fixed(template.get("spec") or {}, idle) != _fixed(old.get("spec") or {}, idle):
         found.append(invalid("spec.template.spec", template.get("spec"), "field is immutable"))
-    elif template != old and not suspended:
+    elif template.get("metadata") != old.get("metadata") and not idle:
         found.append(invalid("spec.template", template, "field is immutable"))
     return found + immutable("spec.completionMode", spec.get("completionMode"), before.get("completionMode"))
+
+
+def _fixed(spec: Json, idle: bool) -> Json:
+    """What of a job's pods never changes: while it is suspended, where they may run is still open."""
+    free = {"nodeSelector", "tolerations", "affinity", "schedulingGates"} if idle else set()
+    return {k: v for k, v in spec.items() if k not in free}
 
 
 def cron_job(new: Json, old: Json | None) -> list[Cause]:

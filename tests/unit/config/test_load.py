@@ -251,13 +251,11 @@ def test_home_is_expanded_in_the_kubeconfig(tmp_path: Path, monkeypatch: pytest.
     assert load_project(tmp_path, environ={}).settings.kubeconfig is None
 
 
-def test_rollback_after_a_failure_is_accepted_with_a_warning_that_it_only_stops(tmp_path: Path) -> None:
+def test_rollback_after_a_failure_is_accepted(tmp_path: Path) -> None:
     project(tmp_path, "settings: {on_failure: rollback, rollback_scope: all}")
     found = load_project(tmp_path, environ={})
     assert (found.settings.on_failure, found.settings.rollback_scope) == ("rollback", "all")
-    assert [w.split(": ", 1)[1] for w in found.warnings] == [
-        "this version only stops after a failure; undo it with `sbkube rollback`"
-    ]
+    assert found.warnings == ()
 
 
 def test_two_apps_must_not_deploy_the_same_release(tmp_path: Path) -> None:
