@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from plans_for_tests import config_map, live, secret
+from ledger_plans import config_map, live, secret
 from sqlalchemy import text
 
 from sbkube.errors import DeploymentNotFound, StateError, StateNotWritable
@@ -264,9 +264,9 @@ def test_a_deleted_database_is_noticed(file, database, create):
     assert not file.exists()
 
 
-def test_a_locked_database_is_an_error(file, create, monkeypatch):
-    monkeypatch.setattr("sbkube.state.connecting.BUSY_SECONDS", 0.1)
-    database = DeploymentDatabase(file)
+def test_a_locked_database_is_an_error(file, database, create):
+    with database.reading() as conn:
+        conn.exec_driver_sql("PRAGMA busy_timeout = 100")  # of the only connection in the pool
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateNotWritable, match="locked"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from plans_for_tests import PASSWORD, apply, config_map, delete, install, installed, live, outcome, plan_of, secret
+from ledger_plans import PASSWORD, apply, config_map, delete, install, installed, live, outcome, plan_of, secret
 from sqlalchemy import text
 
 from sbkube.errors import DeploymentNotFound, LockLost, StateError, StateLocked, StateNotWritable

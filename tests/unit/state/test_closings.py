@@ -1,0 +1,88 @@
+"""Tampering with what is recorded of an ended deployment is found."""
+
+from __future__ import annotations
+
+import pytest
+from ledger_plans import apply, config_map, live, outcome, plan_of
+from sqlalchemy import text
+
+from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.state.database import DeploymentDatabase
+from sbkube.state.secrets import new_key_text
+from sbkube.state.tracker import DeploymentTracker
+
+
+@pytest.fixture
+def recorded(tracker, target, create):
+    """Three ended deployments."""
+    for number in range(3):
+        body = config_map(value=str(number))
+        op, lock = apply(body), tracker.acquire(target, "apply")
+        journal = tracker.begin(create, plan_of(op), lock)
+        journal.intend([op])
+        journal.settle([outcome(op, live(body))])
+        journal.app_ended("web", DeploymentStatus.SUCCESS)
+        journal.finish()
+        tracker.release(lock)
+    return tracker
+
+
+def test_an_untouched_ledger_is_accepted(recorded):
+    verdict = recorded.verify()
+    assert verdict.ok
+    assert (verdict.chains, verdict.closings, verdict.findings) == (1, 3, ())
+    assert len(recorded.closing_hash(recorded.detail("latest").deployment.deployment_id)) == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE deployments SET operator = 'somebody else' WHERE id = 2", "altered after it ended"),
+        ("UPDATE deployments SET status = 'failed' WHERE id = 2", "status was altered"),
+        ("UPDATE deployed_resources SET after_blob = before_blob WHERE id = 2", "altered after it ended"),
+        ("UPDATE deployed_resources SET message = 'x' WHERE id = 1", "altered after it ended"),
+        ("UPDATE app_deployments SET app_name = 'x' WHERE id = 1", "altered after it ended"),
+        ("DELETE FROM deployed_resources WHERE id = 3", "altered after it ended"),
+        ("DELETE FROM deployments WHERE id = 2", "was removed"),
+        ("DELETE FROM closings WHERE id = 2", "chain is broken"),
+        ("DELETE FROM closings WHERE id = 3", "without a closing"),
+        ("UPDATE closings SET content_digest = 'x' WHERE id = 2", "closing was altered"),
+        ("UPDATE closings SET key_id = '' WHERE id = 2", "without a state key"),
+        (
+            "INSERT INTO events (deployment_id, created_at) VALUES (1, '2026-01-01T00:00:00.000000Z')",
+            "altered after it ended",
+        ),
+    ],
+)
+def test_tampering_is_found(recorded, change, message):
+    with recorded.database.writing() as conn:
+        conn.execute(text(change))
+    verdict = recorded.verify()
+    assert not verdict.ok
+    assert any(message in finding.message for finding in verdict.findings)
+
+
+def test_another_key_cannot_tell(recorded, file):
+    other = DeploymentTracker(DeploymentDatabase(file, environ={"SBKUBE_STATE_KEY": new_key_text()}))
+    verdict = other.verify()
+    assert verdict.ok
+    assert {finding.message for finding in verdict.findings} == {
+        "its closing was made with a key that is not here"
+    }
+
+
+def test_each_project_and_cluster_has_its_chain(recorded, create):
+    from dataclasses import replace
+
+    with recorded.track_deployment(replace(create, project="blog")):
+        pass
+    assert recorded.verify().chains == 2
+
+
+def test_without_a_key_the_chain_is_said_to_be_unprotected(tracker, create):
+    tracker.database.key = None
+    with tracker.track_deployment(create):
+        pass
+    verdict = tracker.verify()
+    assert verdict.ok
+    assert verdict.findings[0].message == "its closing was made without a state key"
