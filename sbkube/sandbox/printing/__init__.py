@@ -1,0 +1,1 @@
+"""The cells of kubectl's tables; `sbkube.sandbox.tables` is the way in."""
