@@ -97,9 +97,9 @@ def _unpack(wheel: Path, target: Path) -> None:
 
 
 class PlainReader:
-    """The reading that Helm's edge needs of a cluster, and writes for tests, with nothing but the standard library.
+    """The reading that Helm's edge needs of a cluster, and writes for tests, with the standard library alone.
 
-    Understands a kubeconfig with inline or file certificates, or a token.
+    Understands a kubeconfig with an inline or a file CA, and a token.
     """
 
     def __init__(self, kubeconfig: str) -> None:

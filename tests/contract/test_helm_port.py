@@ -1,4 +1,4 @@
-"""What HelmPort promises, asked of both implementations against a real API (the sandbox, or a cluster of yours)."""
+"""What HelmPort promises, asked of both implementations against the sandbox or a cluster of yours."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def same(record: Any, rendered: Any) -> bool:
 def test_render_without_a_cluster(kind: str, chart: Path) -> None:
     rendered = make(kind, "", None).render(spec(chart, "nowhere"), revision=1, upgrade=False)
     assert 'color: "red"' in rendered.manifest
-    assert 'found: ""' in rendered.manifest
+    assert "found: \n" in rendered.manifest
     assert len(rendered.hooks) == 2
     assert rendered.notes == "hello web\n"
 
@@ -279,12 +279,9 @@ def test_conditions_of_dependencies_are_taken_anew_each_time(port: HelmPort, cha
         "charts/sub/templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: inner}\n",
     }
     write(chart, {"Chart.yaml": CHART["Chart.yaml"] + needs, **inner})
-    seen = [
-        "name: inner"
-        in port.render(spec(chart, namespace, sub={"enabled": on}), revision=1, upgrade=False).manifest
-        for on in (False, True, False)
-    ]
-    assert seen == [False, True, False]
+    for enabled in (False, True, False):
+        rendered = port.render(spec(chart, namespace, sub={"enabled": enabled}), revision=1, upgrade=False)
+        assert ("name: inner" in rendered.manifest) is enabled
 
 
 def test_crds_are_returned_and_never_installed(
@@ -355,9 +352,7 @@ def test_upgrade_rollback_uninstall(port: HelmPort, chart: Path, namespace: str,
     port.uninstall("web", namespace, timeout=30, wait=True)
 
 
-def test_upgrade_with_empty_values_resets(
-    port: HelmPort, chart: Path, namespace: str, cluster: PlainReader
-) -> None:
+def test_no_values_are_defaults(port: HelmPort, chart: Path, namespace: str, cluster: PlainReader) -> None:
     port.install(spec(chart, namespace, color="green"), go())
     assert port.upgrade(spec(chart, namespace), go()).values == {}
     assert config_map(cluster, namespace)["data"]["color"] == "red"
