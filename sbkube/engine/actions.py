@@ -13,7 +13,7 @@ from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import diff
+from sbkube.plan import diff, order
 from sbkube.plan.labels import MANAGER
 from sbkube.ports import CancelToken, Json, Lock
 
@@ -150,19 +150,28 @@ def create_object(operation: Operation, hands: Hands) -> Done:
 
 
 def delete_object(operation: Operation, hands: Hands) -> Done:
-    """Delete exactly the object that was planned."""
-    hands.world.cluster.delete(_key(operation), uid=operation.uid)
+    """Delete exactly the object that was planned; what takes others along is waited for until it is gone."""
+    key = _key(operation)
+    hands.world.cluster.delete(key, uid=operation.uid)
+    if key.kind in order.DATA_BEARING:
+        _until_gone(operation, hands, key)
     return Done(before=planned_before(operation))
+
+
+def _until_gone(operation: Operation, hands: Hands, key: ResourceKey) -> None:
+    """Until an object is gone or another has its name; raises ClusterError after the operation's timeout."""
+    clock = hands.world.clock
+    deadline = clock.monotonic() + operation.timeout
+    while (live := hands.world.cluster.get(key)) is not None and live["metadata"].get("uid") == operation.uid:
+        if hands.cancel.wait(0.1) or clock.monotonic() > deadline:
+            raise ClusterError(f"{key} is still being deleted", code=409, reason="Terminating")
 
 
 def recreate_object(operation: Operation, hands: Hands) -> Done:
     """Delete, wait until it is gone, apply."""
     cluster, key = hands.world.cluster, _key(operation)
     cluster.delete(key, uid=operation.uid, propagation="Foreground")
-    deadline = hands.world.clock.monotonic() + operation.timeout
-    while (live := cluster.get(key)) is not None and live["metadata"].get("uid") == operation.uid:
-        if hands.cancel.wait(0.2) or hands.world.clock.monotonic() > deadline:
-            raise ClusterError(f"{key} is still being deleted", code=409, reason="Terminating")
+    _until_gone(operation, hands, key)
     hands.lock.check()
     after = cluster.apply(operation.desired or {}, manager=MANAGER, force=operation.force)
     return Done(before=planned_before(operation), after=after)

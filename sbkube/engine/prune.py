@@ -38,6 +38,8 @@ def is_release_storage(key: ResourceKey) -> bool:
 def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
     """Add deletions of what the project created and wants no more; only within the selected apps."""
     wanted = {change.key.identity for app in apps for change in app.changes}
+    # A namespace is wanted as long as something is in it.
+    wanted |= {("", "Namespace", "", change.key.namespace) for app in apps for change in app.changes}
     releases = {app.release for app in apps if app.release}
     leftover = {
         key: known

@@ -22,7 +22,15 @@ from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, fieldset, labels, order
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
-from sbkube.plan.operations import ReleaseStep, Step, assemble, link_apps, object_step, release_step
+from sbkube.plan.operations import (
+    ReleaseStep,
+    Step,
+    assemble,
+    link_apps,
+    link_foundations,
+    object_step,
+    release_step,
+)
 from sbkube.ports import Recorded
 
 _AFTERWARDS = 10  # deletions come in waves behind everything else, in reverse order
@@ -314,8 +322,13 @@ class _Rollback:
 
     def _order(self) -> list[str]:
         names = [*self.steps, *(n for n in self.changes if n not in self.steps)]
+        # Namespaces that come back do so first.
+        names.sort(
+            key=lambda n: not any(s.operation.key and s.operation.key.kind == "Namespace" for s in self.steps[n])
+        )
         known = [name for name in self.config.apps if name in names]
-        return [*known, *(name for name in names if name not in known)]
+        others = [name for name in names if name not in known]
+        return [*others, *known] if "namespaces" in others else [*known, *others]
 
     def _app(self, name: str) -> AppPlan:
         changes, own = self.changes[name], {s.operation.key for s in self.steps[name]}
@@ -341,7 +354,8 @@ class _Rollback:
         by_name = {app.name: app for app in apps}
         operations: dict[str, tuple[Operation, ...]] = {name: by_name[name].operations for name in names}
         depends: Mapping[str, Sequence[str]] = {name: by_name[name].depends_on for name in names}
-        linked = link_apps(operations, depends, one_at_a_time=not self.config.settings.parallel_apps)
+        one_at_a_time = not self.config.settings.parallel_apps
+        linked = link_foundations(link_apps(operations, depends, one_at_a_time=one_at_a_time))
         return [replace(by_name[name], operations=linked[name]) for name in names]
 
 
