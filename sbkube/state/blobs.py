@@ -189,7 +189,8 @@ class BlobBatch:
         known: set[str] = set()
         for part in batches(list(self._pending)):
             known.update(conn.execute(select(blobs.c.digest).where(blobs.c.digest.in_(part))).scalars())
-        rows = [self._store.pack(name, content) for name, content in self._pending.items() if name not in known]
+        missing = sorted(self._pending.keys() - known)  # always in the same order, so that writers cannot deadlock
+        rows = [self._store.pack(name, self._pending[name]) for name in missing]
         insert_new(conn, blobs, rows)
         self._pending.clear()
 

@@ -28,7 +28,7 @@ from sbkube.state.tables import (
     helm_releases,
     time_text,
 )
-from sbkube.state.writing import database_now
+from sbkube.state.writing import database_now, one_at_a_time
 
 CLOSING = "closing"
 CHECKPOINT = "checkpoint"
@@ -90,6 +90,7 @@ def _plain(values: dict[str, Any]) -> bytes:
 def close(conn: Connection, deployment: int, key: StateKey | None) -> str:
     """Append the closing of an ended deployment; returns its hash."""
     row = conn.execute(select(deployments).where(deployments.c.id == deployment)).one()
+    one_at_a_time(conn, f"sbkube closings {row.cluster_uid} {row.project}")
     return _append(conn, row, CLOSING, content_digest(conn, deployment), key)
 
 

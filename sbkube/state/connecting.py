@@ -118,6 +118,13 @@ def _begin(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+def read_only(conn: Connection) -> Connection:
+    """Before its first statement: make a connection see one consistent state, and take no write lock."""
+    if conn.dialect.name == "postgresql":
+        return conn.execution_options(isolation_level="REPEATABLE READ")
+    return conn.execution_options(**{READ_ONLY: True})
+
+
 class FileGuard:
     """Tells when the SQLite file was deleted or replaced: the open connection would not notice."""
 

@@ -102,7 +102,7 @@ class DeploymentDatabase:
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one consistent state and must not write."""
         with translated(str(self.location)), self._engine.connect() as conn:
-            yield conn.execution_options(**{connecting.READ_ONLY: True})
+            yield connecting.read_only(conn)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

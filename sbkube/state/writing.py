@@ -19,6 +19,12 @@ def database_now(conn: Connection) -> datetime:
     return datetime.fromisoformat(conn.execute(statement).scalar_one())
 
 
+def one_at_a_time(conn: Connection, name: str) -> None:
+    """Until the transaction ends, nobody else gets past this with the same name. SQLite has one writer anyway."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows and leave alone those that are there already."""
     if not rows:
