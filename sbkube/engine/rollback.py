@@ -322,12 +322,9 @@ class _Rollback:
 
     def _order(self) -> list[str]:
         names = [*self.steps, *(n for n in self.changes if n not in self.steps)]
-        # Namespaces that come back do so first.
-        names.sort(
-            key=lambda n: not any(s.operation.key and s.operation.key.kind == "Namespace" for s in self.steps[n])
-        )
         known = [name for name in self.config.apps if name in names]
         others = [name for name in names if name not in known]
+        # Namespaces that come back do so first.
         return [*others, *known] if "namespaces" in others else [*known, *others]
 
     def _app(self, name: str) -> AppPlan:

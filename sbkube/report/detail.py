@@ -100,6 +100,10 @@ def did(record: ResourceRecord) -> str:
     """What became of the object, in one word where the images tell it."""
     if record.state is not OpState.APPLIED or record.missing_key:
         return f"{record.verb} {record.state.value}"
+    if record.verb == "label":
+        return "labelled"
+    if record.resource_version_before and record.resource_version_before == record.resource_version_after:
+        return "unchanged"
     if record.before is None and record.after is not None:
         return "created"
     if record.before is not None and record.after is None:
