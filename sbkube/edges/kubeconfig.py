@@ -54,7 +54,7 @@ class _Entry:
     def pem(self, key: str) -> str:
         """Base64 data as the PEM text it stands for."""
         try:
-            return base64.b64decode(self.text(key)).decode()
+            return base64.b64decode("".join(self.text(key).split()), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
             raise _wrong(self.file, f"{self.name}: {key} is not base64 of PEM text") from error
 

@@ -47,7 +47,8 @@ class Command:
     @property
     def redacted(self) -> str:
         """The command line as a shell would take it, with every secret masked."""
-        return mask(shlex.join(self.argv), self.secrets)
+        # Masked before quoting: a quote inside of a secret would change its text.
+        return shlex.join(mask(word, self.secrets) for word in self.argv)
 
 
 @dataclass(frozen=True, slots=True)
