@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sbkube.edges.helm_program import ProgramHelm
 from sbkube.errors import ToolMissing, UsageError
-from sbkube.ports import ClusterReader, HelmPort
+from sbkube.ports import ClusterReader
+
+if TYPE_CHECKING:
+    from sbkube.edges.helm_sdk import SdkHelm
 
 VARIABLE = "SBKUBE_HELM"
 HINT = "install helm 4 (https://helm.sh/docs/intro/install/), or sbkube on a platform that the SDK has wheels for"
@@ -20,7 +24,7 @@ def choose(
     prefer: str | None = None,
     environ: Mapping[str, str],
     cluster: ClusterReader | None = None,
-) -> HelmPort:
+) -> SdkHelm | ProgramHelm:
     """The Helm to use; its `reason` says why, for `doctor`.
 
     `kubeconfig` is the text of a kubeconfig with one context. `prefer` (the variable SBKUBE_HELM) is `sdk`,

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import uuid
@@ -27,7 +28,7 @@ from sbkube.models.resource import ResourceKey
 from sbkube.ports import HelmPort
 
 CHART = {
-    "Chart.yaml": "apiVersion: v2\nname: demo\nversion: 0.1.0\nappVersion: '7'\n",
+    "Chart.yaml": "apiVersion: v2\nname: demo\nversion: 0.1.0\nappVersion: '7'\nkubeVersion: '>=1.20.0-0'\n",
     "values.yaml": "color: red\nfail: ''\nkeep: default\n",
     "templates/NOTES.txt": "hello {{ .Release.Name }}\n",
     "templates/config.yaml": """\
@@ -256,7 +257,7 @@ def test_missing_dependencies_name_the_way_out(port: HelmPort, chart: Path, name
 
 
 def test_a_chart_for_another_kubernetes(port: HelmPort, chart: Path, namespace: str) -> None:
-    write(chart, {"Chart.yaml": CHART["Chart.yaml"] + 'kubeVersion: ">=3.0.0"\n'})
+    write(chart, {"Chart.yaml": CHART["Chart.yaml"].replace("1.20.0-0", "3.0.0-0")})
     with pytest.raises(RenderError, match=r">=3\.0\.0"):
         port.render(spec(chart, namespace), revision=1, upgrade=False)
 
@@ -270,6 +271,16 @@ def test_a_chart_that_is_none(port: HelmPort, chart: Path, namespace: str, broke
     path = chart / "nowhere" if broken == "nowhere" else chart
     with pytest.raises(RenderError):
         port.render(spec(path, namespace), revision=1, upgrade=False)
+
+
+def test_a_packed_chart(port: HelmPort, chart: Path, namespace: str) -> None:
+    write(chart, {"crds/thing.yaml": CRD % {"group": "example.com"}})
+    packed = chart.parent / "demo-0.1.0.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(chart, "demo")
+    rendered = port.render(spec(packed, namespace), revision=1, upgrade=False)
+    assert (len(rendered.hooks), len(rendered.crds), rendered.notes) == (2, 1, "hello web\n")
+    assert port.install(spec(packed, namespace), go()).status == "deployed"
 
 
 def test_conditions_of_dependencies_are_taken_anew_each_time(port: HelmPort, chart: Path, namespace: str) -> None:
