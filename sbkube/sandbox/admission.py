@@ -1,6 +1,6 @@
 """What the API server adds to an object that depends on others or on its own identity.
 
-`admit` is mutating admission: it runs after the defaults, and what it adds belongs to the field manager of the request.
+`admit` is mutating admission: it runs after the defaults and before validation.
 `prepare` is what the storage strategies do: addresses, generated selectors; nobody owns those fields.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Services = Callable[[], Iterable[Json]]
 _CLUSTERED = ("ClusterIP", "NodePort", "LoadBalancer")
+_EXTERNAL = ("NodePort", "LoadBalancer")
 
 
 def admit(kind: Kind, new: Json, old: Json | None, services: Services) -> None:
@@ -50,26 +51,34 @@ def _service(new: Json, old: Json | None, services: Services) -> None:
 
 
 def _carry(spec: Json, before: Json) -> None:
-    """An update that says nothing about addresses keeps them (`patchAllocatedValues`)."""
-    if spec.get("type") not in _CLUSTERED or before.get("type") not in _CLUSTERED:
-        return
-    if spec.get("clusterIP") and spec["clusterIP"] != before.get("clusterIP"):
-        # Clients of the older field alone mean the first of the list.
-        if spec.get("clusterIPs") in (None, [], before.get("clusterIPs")):
-            spec["clusterIPs"] = [spec["clusterIP"]]
-    for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if not spec.get(name) and before.get(name):
-            spec[name] = before[name]
-    if spec.get("type") in ("NodePort", "LoadBalancer"):
+    """An update that says nothing about addresses keeps them; a new type drops what only the old one had.
+
+    These are `patchAllocatedValues` and `dropTypeDependentFields` of the service registry.
+    """
+    if spec.get("type") in _CLUSTERED and before.get("type") in _CLUSTERED:
+        _keep_addresses(spec, before)
+    if spec.get("type") in _EXTERNAL and before.get("type") in _EXTERNAL:
         known = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in before.get("ports") or ()}
         for port in spec.get("ports") or ():
             if not port.get("nodePort") and known.get((port.get("protocol"), port.get("port"))):
                 port["nodePort"] = known[port.get("protocol"), port.get("port")]
-    elif before.get("type") in ("NodePort", "LoadBalancer"):
+    elif before.get("type") in _EXTERNAL:
         for port in spec.get("ports") or ():
             port.pop("nodePort", None)
         for name in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"):
             spec.pop(name, None)
+    if spec.get("type") == "ExternalName" and before.get("type") in _CLUSTERED:
+        spec.pop("internalTrafficPolicy", None)
+
+
+def _keep_addresses(spec: Json, before: Json) -> None:
+    moved = spec.get("clusterIP") and spec["clusterIP"] != before.get("clusterIP")
+    if moved and spec.get("clusterIPs") in (None, [], before.get("clusterIPs")):
+        # Clients of the older field alone mean the first of the list.
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if not spec.get(name) and before.get(name):
+            spec[name] = before[name]
 
 
 def _addresses(new: Json, services: Services) -> None:

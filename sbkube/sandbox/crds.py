@@ -201,10 +201,10 @@ def _check_list(schema: Json, value: list[Any], path: str, found: list[Cause]) -
                 continue
         elif kind != "set":
             return
-        text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-        if text in seen:
+        key = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+        if key in seen:
             found.append(duplicate(f"{path}[{at}]", item))
-        seen.add(text)
+        seen.add(key)
 
 
 def _check_text(schema: Json, value: str, path: str, found: list[Cause]) -> None:

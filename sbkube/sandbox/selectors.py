@@ -307,7 +307,7 @@ def parse_field_selector(
 
 
 def _split_terms(text: str) -> list[str]:
-    return [p for p in re.split(r"(?<!\\),", text)]
+    return re.split(r"(?<!\\),", text)
 
 
 def _read_term(whole: str, part: str) -> FieldTerm:

@@ -1,4 +1,4 @@
-"""Objects as the tables that `kubectl get` asks for: columns and cells per kind, printer columns of custom kinds."""
+"""Objects as the tables that `kubectl get` asks for; custom kinds have the printer columns of their CRD."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _custom_cell(column: Json, obj: Json) -> Any:
 
 
 def json_path(path: str, obj: Any) -> list[Any]:
-    """The values at a simple JSON path (`.a.b[0]`, `[*]`, `['x']`, one `==` filter); nothing for what it cannot read."""
+    """The values at a simple JSON path (`.a.b[0]`, `[*]`, `['x']`, `==` filters); nothing where it cannot be read."""
     found = [obj]
     at = 0
     text = path.replace("\\.", "\0")

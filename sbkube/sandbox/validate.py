@@ -1,4 +1,4 @@
-"""What the API server refuses: metadata for all kinds, and the rules of each kind that change what a deployment does.
+"""What the API server refuses: metadata of all kinds, and per kind the rules that change what a deployment does.
 
 `validate` runs after defaults and admission. The causes come in the server's order, in the server's words.
 """

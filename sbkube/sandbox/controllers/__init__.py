@@ -1,4 +1,4 @@
-"""Simulated controllers: they do to stored objects what a cluster's controllers, scheduler and kubelet would do."""
+"""Simulated controllers: they do to objects what controllers, scheduler and kubelet would do."""
 
 from sbkube.sandbox.controllers.runtime import Controllers
 

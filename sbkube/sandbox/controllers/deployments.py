@@ -255,7 +255,8 @@ def _progress(run: Controllers, key: Key, obj: Json, status: Json, current: Json
     left = seconds_of(last["lastUpdateTime"]) + limit - time.time()
     if last["reason"] != "ProgressDeadlineExceeded" and left > 0:
         run.later(left + 0.1, key)
-        return last
+        unchanged: Json = last
+        return unchanged
     text = ("False", "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.')
     return _condition(last, "Progressing", *text)
 

@@ -85,7 +85,10 @@ def _waiting(reason: str, message: str) -> Failure:
 def _pull(word: str, container: Json) -> Failure:
     image = container.get("image", "")
     if word == "InvalidImageName":
-        text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+        text = (
+            f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": '
+            "invalid reference format"
+        )
         return Failure(
             "Pending",
             {"waiting": {"reason": word, "message": text}},

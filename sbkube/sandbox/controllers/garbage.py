@@ -14,7 +14,7 @@ ORPHAN = "orphan"
 
 
 async def collect(run: Controllers, key: Key, obj: Json) -> bool:
-    """Does what garbage collection wants of one object; True when the object is gone or going and not to be touched."""
+    """Does what garbage collection wants of one object; True when nothing else may touch it."""
     meta = obj["metadata"]
     if meta.get("deletionTimestamp"):
         finalizers = meta.get("finalizers") or ()

@@ -1,4 +1,4 @@
-"""Services get endpoints and load balancer addresses, ingresses the address of their controller, claims a volume."""
+"""Services get endpoints and addresses, ingresses an address, claims are bound, budgets and autoscalers count."""
 
 from __future__ import annotations
 

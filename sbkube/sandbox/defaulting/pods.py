@@ -123,8 +123,8 @@ def volume(found: Json) -> None:
     for item in _objects((found.get("downwardAPI") or {}).get("items")):
         if isinstance(item.get("fieldRef"), dict):
             item["fieldRef"].setdefault("apiVersion", "v1")
-    for source in _objects((found.get("projected") or {}).get("sources")):
-        _projection(source)
+    for projection in _objects((found.get("projected") or {}).get("sources")):
+        _projection(projection)
     if isinstance(found.get("hostPath"), dict):
         found["hostPath"].setdefault("type", "")
     claim = (found.get("ephemeral") or {}).get("volumeClaimTemplate")

@@ -1,6 +1,7 @@
 """Which columns kubectl is offered for each kind (`pkg/printers/internalversion`).
 
-A column is `Name type format priority about`; `about` is a text or `@definition.property` of the API's documentation.
+A column is `Name type format priority about`; `about` is a text or `@definition.property` of the API's
+documentation.
 """
 
 from __future__ import annotations
@@ -148,7 +149,11 @@ COLUMNS: dict[tuple[str, str], tuple[Column, ...]] = {
         _c("Ports", "Ports of TLS configurations that open"),
         AGE,
     ),
-    ("networking.k8s.io", "NetworkPolicy"): (NAME, _c("Pod-Selector", "@networkpolicyspec-networking-v1.podSelector"), AGE),
+    ("networking.k8s.io", "NetworkPolicy"): (
+        NAME,
+        _c("Pod-Selector", "@networkpolicyspec-networking-v1.podSelector"),
+        AGE,
+    ),
     ("policy", "PodDisruptionBudget"): (
         NAME,
         _c("Min Available", "The minimum number of pods that must be available."),

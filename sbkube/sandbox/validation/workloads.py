@@ -225,7 +225,7 @@ def disruption_budget(new: Json, old: Json | None) -> list[Cause]:
     for name in ("minAvailable", "maxUnavailable"):
         value = spec.get(name)
         found += _share(f"spec.{name}", value)
-        if percent(value) and int(value[:-1]) > 100:
+        if percent(value) and int(str(value)[:-1]) > 100:
             found.append(invalid(f"spec.{name}", value, "must not be greater than 100%"))
     return found
 

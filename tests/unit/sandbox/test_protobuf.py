@@ -1,0 +1,48 @@
+"""Protobuf bodies of typed clients."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbkube.sandbox import protobuf
+from sbkube.sandbox.protobuf import ProtobufError, UnsupportedKind, decode, encode_unknown
+
+
+def _field(number: int, data: bytes) -> bytes:
+    assert len(data) < 128
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def test_a_secret_reads_as_its_json() -> None:
+    label = _field(11, _field(1, b"owner") + _field(2, b"helm"))
+    raw = _field(1, _field(1, b"s") + label) + _field(2, _field(1, b"release") + _field(2, b"\x00x"))
+    found = decode(encode_unknown("v1", "Secret", raw + _field(3, b"helm.sh/release.v1")))
+    assert found == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "labels": {"owner": "helm"}},
+        "data": {"release": base64.b64encode(b"\x00x").decode()},
+        "type": "helm.sh/release.v1",
+    }
+
+
+def test_delete_options_are_read_whatever_their_group() -> None:
+    found = decode(encode_unknown("meta.k8s.io/v1", "DeleteOptions", b"\x08\x05" + _field(4, b"Foreground")))
+    assert (found["gracePeriodSeconds"], found["propagationPolicy"]) == (5, "Foreground")
+
+
+def test_kinds_without_a_table_are_refused() -> None:
+    with pytest.raises(UnsupportedKind):
+        decode(encode_unknown("apps/v1", "Deployment"))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    for body in (data, protobuf.MAGIC + data, encode_unknown("v1", "Secret", data[:100])):
+        with contextlib.suppress(ProtobufError, UnsupportedKind):
+            assert isinstance(decode(body), dict)
