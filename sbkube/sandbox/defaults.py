@@ -1,7 +1,8 @@
 """What the API server writes into an object where its author says nothing.
 
 `apply_defaults` runs on each object that is written, after decoding and before validation, for creations,
-updates and applied objects alike; it is idempotent. Fields that are always serialised (`resources: {}`) are added here too.
+updates and applied objects alike; it is idempotent. Fields that are always serialised
+(`resources: {}`) are added here too.
 What needs knowledge of other objects (addresses, generated selectors) is `sbkube.sandbox.admission`.
 """
 

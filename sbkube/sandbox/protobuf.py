@@ -1,8 +1,8 @@
 """Reads the protobuf bodies that typed Go clients send for the few kinds that charts and Helm write that way.
 
 A body is `k8s\\0` followed by a `runtime.Unknown` (its TypeMeta and the raw message). The tables below give the
-field numbers of `k8s.io/api` and `k8s.io/apimachinery` (`generated.proto`) for these messages only; fields that are not
-listed are passed over, as a server passes over fields that it does not know. Kinds without a table are refused.
+field numbers of `k8s.io/api` and `k8s.io/apimachinery` (`generated.proto`) for these messages only; fields
+that are not listed are passed over, as a server passes over fields that it does not know. Kinds without a table are refused.
 """
 
 from __future__ import annotations

@@ -61,9 +61,16 @@ def may_create_on_update(kind: Kind) -> bool:
     return kind.group == "rbac.authorization.k8s.io" or (kind.group, kind.kind) in _CREATED_BY_UPDATE
 
 
+def _unbound(obj: Json) -> Json:
+    """A pod as it was before the scheduler gave it a node, which makes no new generation."""
+    return {**obj, "spec": {k: v for k, v in (obj.get("spec") or {}).items() if k != "nodeName"}}
+
+
 def is_new_generation(kind: Kind, old: Json, new: Json) -> bool:
     """Whether the desired state differs."""
     skipped = {"metadata", "apiVersion", "kind"}
+    if (kind.group, kind.kind) == ("", "Pod"):
+        old, new = _unbound(old), _unbound(new)
     if kind.subresource("status"):
         skipped.add("status")
     return any(old.get(k) != new.get(k) for k in (old.keys() | new.keys()) - skipped)

@@ -176,7 +176,8 @@ def _check_key(key: str) -> None:
     name = key.rpartition("/")[2]
     if not _QUALIFIED.fullmatch(name):
         raise SelectorError(
-            f"<nil>: Invalid value: \"{key}\": name part must consist of alphanumeric characters, '-', '_' or '.', "
+            f'<nil>: Invalid value: "{key}": name part must consist of alphanumeric characters, '
+            "'-', '_' or '.', "
             "and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', "
             "regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
         )

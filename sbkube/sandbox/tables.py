@@ -88,7 +88,7 @@ def _custom_cell(column: Json, obj: Json) -> Any:
 
 
 def json_path(path: str, obj: Any) -> list[Any]:
-    """The values at a simple JSON path (`.a.b[0]`, `[*]`, `['x']`, `==` filters); nothing where it cannot be read."""
+    """The values at a simple JSON path (`.a.b[0]`, `[*]`, `['x']`, `==` filters); nothing for others."""
     found = [obj]
     at = 0
     text = path.replace("\\.", "\0")

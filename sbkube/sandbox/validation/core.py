@@ -23,8 +23,8 @@ from sbkube.sandbox.validation.quantities import quantity_of
 Json = dict[str, Any]
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _KEY_TEXT = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
-    "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+    "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 _LOCKED = "field is immutable when `immutable` is set"
 _RANGE = "must be between 1 and 65535, inclusive"
@@ -199,7 +199,10 @@ def _claim_update(new: Json, old: Json) -> list[Cause]:
     free = {"resources", "volumeAttributesClassName"} if bound else set()
     kept = [k for k in spec.keys() | before.keys() if k not in free | {"volumeName"}]
     if any(spec.get(k) != before.get(k) for k in kept):
-        text = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        text = (
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+            "for bound claims"
+        )
         return [forbidden("spec", text)]
     now = quantity_of(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
     least = quantity_of(((old.get("status") or {}).get("capacity") or {}).get("storage"))

@@ -152,7 +152,10 @@ def _environment(container: Json, path: str) -> list[Cause]:
         if source is not None and variable.get("value"):
             found.append(invalid(f"{here}.valueFrom", "", "may not be specified when `value` is not empty"))
         elif isinstance(source, dict) and not source:
-            text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+            text = (
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` "
+                "or `fileKeyRef`"
+            )
             found.append(invalid(f"{here}.valueFrom", "", text))
         for member in ("configMapKeyRef", "secretKeyRef"):
             ref = (source or {}).get(member)
