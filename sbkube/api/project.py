@@ -107,12 +107,14 @@ class Project:
         from sbkube.edges import clock, cluster, helm, kubeconfig, lease
         from sbkube.edges.access import minimal
         from sbkube.engine.surroundings import Surroundings
+        from sbkube.state import locks
 
         access = kubeconfig.load(*self._access(), self._environ)
         http = cluster.connect(access)
         text = minimal(access)
         port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
-        return Surroundings(http, port, self.ledger, lease.HttpLease(http), clock.SystemClock(), self._listener)
+        leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
+        return Surroundings(http, port, self.ledger, leases, clock.SystemClock(), self._listener)
 
     def _access(self) -> tuple[str | None, str | None]:
         """Kubeconfig and context: the sandbox, else the command line, else the project, else the environment."""
@@ -179,7 +181,9 @@ class Project:
         from sbkube.engine.recover import settle_interrupted
 
         world = self.world
-        lock = RunLock(world, self.target, command, wait=wait_for_lock)
+        lock = RunLock(
+            world, self.target, command, wait=wait_for_lock, cluster_lock=not self._where.no_cluster_lock
+        )
         record: DeploymentRecord | None = None
         try:
             for settled in settle_interrupted(world, self.target):

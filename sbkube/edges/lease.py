@@ -23,6 +23,7 @@ from sbkube.ports import Json
 
 PREFIX = "sbkube.dev/"
 ANNOTATIONS = {"holder": "holder", "host": "holder-host", "pid": "holder-pid", "command": "command"}
+PROOF = "holder-proof"
 TRIES = 5  # lost races and lost answers before we give up
 SLACK = timedelta(seconds=1)  # the Date header has whole seconds
 
@@ -30,10 +31,18 @@ T = TypeVar("T")
 
 
 class HttpLease:
-    """`ports.LeasePort` over an `HttpCluster`. One instance is one holder: a lock is not re-entrant."""
+    """`ports.LeasePort` over an `HttpCluster`. One instance is one holder: a lock is not re-entrant.
 
-    def __init__(self, cluster: HttpCluster) -> None:
+    `proof` is left on the Lease and identifies our process; `dead` tells from host, pid and proof of another
+    holder whether it was a process of this machine that no longer runs. Its Lease is free before it expires.
+    """
+
+    def __init__(
+        self, cluster: HttpCluster, *, proof: str = "", dead: Callable[[str, str, str], bool] | None = None
+    ) -> None:
         self._connection = cluster.connection
+        self._proof = proof
+        self._dead = dead
         self._nonce = secrets.token_hex(4)
 
     def acquire(self, namespace: str, name: str, holder: Mapping[str, str], seconds: int) -> int:
@@ -46,7 +55,7 @@ class HttpLease:
         for _ in range(TRIES):
             lease = self.read(namespace, name)
             now = self._connection.server_time()
-            if lease is not None and not _free(lease, now):
+            if lease is not None and not _free(lease, now) and not self._orphaned(lease):
                 if unsure and _spec(lease).get("holderIdentity") == self._identity(holder):
                     return _transitions(lease)  # our own try had arrived, only its answer was lost
                 raise _locked(namespace, name, lease, now)
@@ -88,7 +97,7 @@ class HttpLease:
             spec, notes = _spec(lease), lease["metadata"].setdefault("annotations", {})
             spec.pop("holderIdentity", None)
             spec["renewTime"] = _micro(now)
-            for suffix in ANNOTATIONS.values():
+            for suffix in (*ANNOTATIONS.values(), PROOF):
                 notes.pop(PREFIX + suffix, None)
             notes.update({key if "/" in key else PREFIX + key: value for key, value in annotations.items()})
 
@@ -111,6 +120,11 @@ class HttpLease:
             if not error.not_found:
                 raise
 
+    def _orphaned(self, lease: Json) -> bool:
+        notes = lease["metadata"].get("annotations") or {}
+        host, pid, proof = (str(notes.get(PREFIX + name, "")) for name in ("holder-host", "holder-pid", PROOF))
+        return bool(proof) and self._dead is not None and self._dead(host, pid, proof)
+
     def _identity(self, holder: Mapping[str, str]) -> str:
         who = f"{holder.get('holder') or 'sbkube'}@{holder.get('host', '')}"
         return f"{who}/{holder.get('pid', '')}/{self._nonce}"
@@ -131,6 +145,7 @@ class HttpLease:
         }
         notes = body["metadata"].setdefault("annotations", {})
         notes.update({PREFIX + suffix: str(holder.get(key, "")) for key, suffix in ANNOTATIONS.items()})
+        notes[PREFIX + PROOF] = self._proof
         body.setdefault("spec", {}).update(
             holderIdentity=self._identity(holder),
             leaseDurationSeconds=seconds,

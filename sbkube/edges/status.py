@@ -103,13 +103,16 @@ def unreachable(error: Exception, access: Access) -> ClusterUnreachable:
 
 def _reason(error: Exception, access: Access) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message or str(error)
+        why = getattr(error, "verify_message", "") or str(error)
         return f"its certificate is not trusted: {why}", (
             "certificate-authority-data must be this cluster's CA, and the server's name in its certificate "
             "(else set tls-server-name)"
         )
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}", "is it https, and is this the API server's port?"
+        return (
+            f"TLS failed: {getattr(error, 'reason', None) or error}",
+            "is it https, and is this the API server's port?",
+        )
     if isinstance(error, socket.gaierror):
         return "the name cannot be resolved", "check the server's name, DNS and VPN"
     if isinstance(error, ConnectionRefusedError):

@@ -16,7 +16,7 @@ from sbkube.engine.lock import RunLock
 from sbkube.engine.schedule import Fate, Schedule
 from sbkube.engine.surroundings import REQUESTS, Surroundings
 from sbkube.engine.wait import LiveView, Waiter
-from sbkube.errors import LockLost, RecordLost, StateError
+from sbkube.errors import LockLost, RecordLost, SbkubeError, StateError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event, Outcome
 from sbkube.models.plan import Operation, Plan
@@ -66,6 +66,7 @@ class _Execution:
         self._ended: set[str] = set()
         self._errors: dict[str, str] = {}
         self._first_error: str | None = None
+        self._lost: LockLost | None = None
 
     def run(self) -> Run:
         self._emit("deployment.started", subject=self.journal.record.deployment_id)
@@ -79,26 +80,39 @@ class _Execution:
                 return self._finish()
             except StateError as error:
                 raise self._unrecorded(error, requests, longer) from error
+            except SbkubeError as error:
+                if not self._touched:
+                    self.journal.finish(str(error))
+                raise
             finally:
                 self._abort.set()
                 self._view.stop()
 
     def _loop(self, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
         self._end_idle_apps()
-        self._attach_when_possible()
-        while not (self.schedule.finished and not self._running):
-            self._heartbeat()
-            if self.cancel.is_set():
+        if not any(self._is_base(op) and not op.uid for op in self.plan.operations):
+            # The Lease lies in the base namespace; when this plan creates that, it comes first, journaled.
+            self.lock.attach()
+        while self._running or not (self._lost or self.schedule.finished):
+            if self.cancel.is_set() and not self.schedule.closed:
                 self._skip(self.schedule.close())
                 self._abort.set()
-            self._start(self.schedule.take(), requests, longer)
+            try:
+                self._heartbeat()
+                self._start(self.schedule.take(), requests, longer)
+            except LockLost as error:
+                self._lose(error)
             if self._running:
                 self._collect()
+        if self._lost is not None:
+            raise self._lost
 
-    def _attach_when_possible(self) -> None:
-        """The Lease lies in the base namespace; when this plan creates that, it comes first, journaled."""
-        if not any(self._is_base(op) and not op.uid for op in self.plan.operations):
-            self.lock.attach()
+    def _lose(self, error: LockLost) -> None:
+        """Without the lock nothing new starts and no status changes; what is in flight is still recorded."""
+        if self._lost is None:
+            self._lost = error
+            self._abort.set()
+            self._emit("warning", message=str(error))
 
     def _is_base(self, op: Operation) -> bool:
         key = op.key
@@ -160,7 +174,7 @@ class _Execution:
                 self._first_error = f"{op.app}: {outcome.message}"
             self._keep_evidence(op, outcome)
         elif self._is_base(op) and outcome.after is not None:
-            self.lock.attach()
+            self._attach()
         self._skip(self.schedule.end(op, ok=outcome.ok))
         self._end_app(op.app)
 
@@ -186,7 +200,7 @@ class _Execution:
             self._end_app(app)
 
     def _end_app(self, app: str) -> None:
-        if self.schedule.app_open(app) or app in self._ended:
+        if self._lost is not None or self.schedule.app_open(app) or app in self._ended:
             return
         self._ended.add(app)
         status = self._app_status(app)
@@ -206,15 +220,17 @@ class _Execution:
             self._end_app(app)
 
     def _heartbeat(self) -> None:
-        try:
+        if self._lost is None:
             if self.lock.renewal_due:
                 self.lock.renew()
             self.lock.check()
-        except LockLost as error:
-            if not self.schedule.closed:
-                self._first_error = self._first_error or str(error)
-                self._abort.set()
-                self._skip(self.schedule.close())
+
+    def _attach(self) -> None:
+        """Take the Lease after the base namespace was created; if somebody was quicker, we stop here."""
+        try:
+            self.lock.attach()
+        except SbkubeError as error:
+            self._lose(LockLost(f"the cluster lock could not be taken: {error}", hint=error.hint))
 
     def _finish(self) -> Run:
         interrupted = self.cancel.is_set() and self.schedule.closed
@@ -227,6 +243,7 @@ class _Execution:
     ) -> StateError | RecordLost:
         """The database failed: nothing new is sent. Outcomes that it does not have are dumped by the caller."""
         if not self._touched:
+            self._close_quietly(error)
             return error
         self._abort.set()
         requests.shutdown(wait=True, cancel_futures=True)
@@ -238,6 +255,13 @@ class _Execution:
             outcomes=tuple(self.outcomes),
             deployment=self.journal.record.deployment_id,
         )
+
+    def _close_quietly(self, error: StateError) -> None:
+        """Nothing was touched: end the record if the database takes that; the error itself is on its way."""
+        try:
+            self.journal.finish(str(error))
+        except StateError as also:
+            self._emit("warning", message=f"the deployment could not be marked as ended: {also}")
 
     def _emit(self, kind: str, **fields: str) -> None:
         self.world.emit(kind, **fields)

@@ -26,11 +26,20 @@ def lease_name(target: LockTarget) -> str:
 class RunLock:
     """A held lock. `check` costs no request, so that it can stand before every write."""
 
-    def __init__(self, world: Surroundings, target: LockTarget, command: str, *, wait: float = 0) -> None:
-        """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`."""
+    def __init__(
+        self,
+        world: Surroundings,
+        target: LockTarget,
+        command: str,
+        *,
+        wait: float = 0,
+        cluster_lock: bool = True,
+    ) -> None:
+        """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`, if at all."""
         self._world = world
         self._target = target
         self._attached = False
+        self._wanted = cluster_lock
         self._lost = False
         self.info = world.ledger.acquire(target, command, wait=wait)
         self._holder = {
@@ -51,7 +60,7 @@ class RunLock:
 
     def attach(self) -> None:
         """Take the Lease too, so that runs with another database are shut out."""
-        if not self._attached:
+        if self._wanted and not self._attached:
             name = lease_name(self._target)
             self._world.leases.acquire(self._target.namespace, name, self._holder, SECONDS)
             self._attached = True

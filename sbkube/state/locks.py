@@ -69,12 +69,24 @@ def process_start(pid: int) -> str:
     return "" if fields[0] in ("Z", "X") else fields[19]
 
 
+def proof() -> str:
+    """What identifies this process on this machine, to be left where others may find it."""
+    who = this_process()
+    return f"{who.host_id}:{who.started}" if who.host_id else ""
+
+
+def is_dead(host: str, pid: str, left: str) -> bool:
+    """Whether the process that left `proof()` was one of this very machine and no longer runs."""
+    there, _, started = left.partition(":")
+    here = _host_id()
+    if not here or there != here or host != socket.gethostname() or not pid.isdigit():
+        return False
+    return process_start(int(pid)) != started
+
+
 def provably_dead(row: Any) -> bool:
     """The holder was a process of this very machine, and that process no longer runs."""
-    here = _host_id()
-    if not here or row.host_id != here or row.host != socket.gethostname():
-        return False
-    return bool(process_start(row.pid) != row.pid_started)
+    return is_dead(row.host, str(row.pid), f"{row.host_id}:{row.pid_started}")
 
 
 def alive(row: Any, now: datetime) -> bool:
