@@ -1,8 +1,8 @@
 """Reads the protobuf bodies that typed Go clients send for the few kinds that charts and Helm write that way.
 
 A body is `k8s\\0` followed by a `runtime.Unknown` (its TypeMeta and the raw message). The tables below give the
-field numbers of `k8s.io/api` and `k8s.io/apimachinery` (`generated.proto`) for these messages only; fields
-that are not listed are passed over, as a server passes over fields that it does not know. Kinds without a table are refused.
+field numbers of `k8s.io/api` and `k8s.io/apimachinery` (`generated.proto`). Fields of these messages that are not
+listed are passed over; those of `protobuf_workloads` are read in full or refused. So are kinds without a table.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from sbkube.sandbox import protobuf_workloads
 
 Json = dict[str, Any]
 MAGIC = b"k8s\x00"
@@ -171,7 +173,10 @@ _MESSAGES: dict[str, dict[int, Field]] = {
     "authentication.k8s.io/v1 TokenReview": {1: _F("metadata", "ObjectMeta"), 2: _F("spec", "TokenReviewSpec")},
     "TokenReviewSpec": {1: _F("token", "string"), 2: _F("audiences", "string", "list")},
 }
-_SCALARS = ("string", "bytes", "raw", "int", "bool", "Time", "MicroTime", "FieldsV1")
+_STRICT = {
+    name: {number: Field(*row) for number, row in rows.items()} for name, rows in protobuf_workloads.STRICT.items()
+}
+_SCALARS = ("IntOrString", "string", "bytes", "raw", "int", "bool", "Time", "MicroTime", "FieldsV1")
 
 
 def decode(body: bytes) -> Json:
@@ -189,7 +194,7 @@ def decode(body: bytes) -> Json:
     if not kind or not api_version:
         raise ProtobufError("Object 'Kind' is missing in 'protobuf'")
     table = kind if kind == "DeleteOptions" else f"{api_version} {kind}"
-    if table not in _MESSAGES:
+    if table not in _MESSAGES and table not in _STRICT:
         raise UnsupportedKind(f"{api_version}, Kind={kind}")
     return {"apiVersion": api_version, "kind": kind, **_message(table, unknown.get("raw", b""))}
 
@@ -201,13 +206,26 @@ def encode_unknown(api_version: str, kind: str, raw: bytes = b"") -> bytes:
 
 
 def _message(table: str, data: bytes) -> Json:
-    fields = _MESSAGES[table]
+    strict = table in _STRICT
+    fields = _STRICT[table] if strict else _MESSAGES[table]
     found: Json = {}
     for number, wire, value in _entries(data):
         field = fields.get(number)
         if field is not None:
             _store(found, field, wire, value)
+        elif strict and _says_something(value):
+            raise UnsupportedKind(f"field {number} of {table}")
     return found
+
+
+def _says_something(value: int | bytes) -> bool:
+    """Whether a field is more than Go's zero value, which is written even when nobody set it."""
+    if isinstance(value, int):
+        return value != 0
+    try:
+        return any(_says_something(v) for _, _, v in _entries(value))
+    except ProtobufError:
+        return True
 
 
 def _store(found: Json, field: Field, wire: int, value: int | bytes) -> None:
@@ -218,7 +236,7 @@ def _store(found: Json, field: Field, wire: int, value: int | bytes) -> None:
         found.setdefault(field.name, []).append(_value(field, wire, value))
     else:
         decoded = _value(field, wire, value)
-        # Go writes empty strings where JSON leaves the member out.
+        # Go writes zero values where JSON leaves the member out.
         if decoded is not None and decoded != "" and not (field.name == "metadata" and not decoded):
             found[field.name] = decoded
 
@@ -243,6 +261,9 @@ def _scalar(kind: str, data: bytes) -> Any:
         return _time(data, micro=kind == "MicroTime")
     if kind == "FieldsV1":
         return _fields_v1(data)
+    if kind == "IntOrString":
+        parts = {number: value for number, _, value in _entries(data)}
+        return _scalar("string", bytes(parts.get(3) or b"")) if parts.get(1) else parts.get(2, 0)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -343,4 +364,4 @@ def _packed(value: int) -> bytes:
 
 def supported() -> tuple[str, ...]:
     """The kinds that are read, as `apiVersion Kind`."""
-    return tuple(sorted(k for k in _MESSAGES if " " in k))
+    return tuple(sorted(k for k in (*_MESSAGES, *_STRICT) if " " in k))

@@ -38,7 +38,17 @@ def test_delete_options_are_read_whatever_their_group() -> None:
 
 def test_kinds_without_a_table_are_refused() -> None:
     with pytest.raises(UnsupportedKind):
-        decode(encode_unknown("apps/v1", "Deployment"))
+        decode(encode_unknown("apps/v1", "StatefulSet"))
+
+
+def test_a_workload_is_read_in_full_or_refused() -> None:
+    container = _field(1, b"m") + _field(2, b"nginx")
+    spec = _field(3, _field(2, _field(2, container)))
+    found = decode(encode_unknown("apps/v1", "Deployment", _field(2, spec)))
+    assert found["spec"]["template"]["spec"]["containers"] == [{"name": "m", "image": "nginx"}]
+    probed = _field(3, _field(2, _field(2, container + _field(10, b"\x10\x05"))))
+    with pytest.raises(UnsupportedKind):
+        decode(encode_unknown("apps/v1", "Deployment", _field(2, probed)))
 
 
 @given(st.binary(max_size=200))
