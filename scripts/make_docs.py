@@ -1,0 +1,275 @@
+"""Writes docs/reference/ from the code: the commands, and the keys of the project file.
+
+Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)
+
+Nothing here depends on the machine, the terminal or the time: the same code gives the same pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from sbkube.apps import APP_TYPES, NOT_YET_TYPES
+from sbkube.apps.base import AppSpec
+from sbkube.cli import main as command_line
+from sbkube.cli.commands.plan import PENDING
+from sbkube.cli.failures import Bug
+from sbkube.config.check import known_keys
+from sbkube.config.model import Settings, StateSettings, TopLevel
+from sbkube.config.schema import json_schema
+from sbkube.errors import SbkubeError
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+NOTICE = "<!-- Made by `make docs` from the code; edit the code. -->"
+Json = Mapping[str, Any]
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A Markdown table."""
+    head = list(head)
+    for row in (head, ["---"] * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    yield ""
+
+
+# commands.md
+
+
+def commands_page() -> str:
+    """The page about the command line."""
+    root = command_line.ROOT
+    context = click.Context(root, info_name="sbkube")
+    lines = [
+        NOTICE,
+        "",
+        "# Commands",
+        "",
+        str(root.help),
+        "",
+        "```text",
+        "sbkube [OPTIONS] COMMAND [ARGS]...",
+        "```",
+    ]
+    lines += [
+        "",
+        *_overview(),
+        "## Options of every command",
+        "",
+        "They may stand before or after the command.",
+        "",
+    ]
+    lines += _options(context, root.params)
+    lines += ["## Exit codes", "", *table(("code", "slug", "when"), _codes())]
+    lines += ["The slug is `error.slug` in the output of `-o json` and `-o yaml`.", ""]
+    for name in root.list_commands(context):
+        command = root.get_command(context, name)
+        assert command is not None
+        lines += _command(command, click.Context(command, info_name=name, parent=context))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _overview() -> Iterator[str]:
+    entries = command_line.ENTRIES.items()
+    rows = ((entry.section, f"[{name}](#sbkube-{name})", entry.help) for name, entry in entries)
+    return table(("", "command", "what it does"), rows)
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    """A command with its own options, then the commands below it."""
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield from (f"## {context.command_path}", "", "```text", usage, "```", "")
+    yield from (inspect.cleandoc(command.help or ""), "")
+    common = {option for param in command_line.ROOT.params for option in param.opts}
+    yield from _options(context, [param for param in command.params if not common & set(param.opts)])
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _command(below, click.Context(below, info_name=name, parent=context))
+
+
+def _options(context: click.Context, params: Iterable[click.Parameter]) -> Iterator[str]:
+    records = [param.get_help_record(context) for param in params if isinstance(param, click.Option)]
+    rows = [(f"`{record[0]}`", record[1]) for record in records if record]
+    if rows:
+        yield from table(("option", "meaning"), rows)
+
+
+def _codes() -> list[tuple[str, str, str]]:
+    rows = [
+        ("0", "", "Done, or nothing to do."),
+        *_errors(SbkubeError),
+        (str(PENDING), "", "Changes are pending (`diff --exit-status` and `plan --exit-status`)."),
+        (str(Bug.exit_code), f"`{Bug.slug}`", "A bug; its trace is in a log file."),
+    ]
+    return sorted(rows, key=lambda row: int(row[0]))
+
+
+def _errors(kind: type[SbkubeError]) -> Iterator[tuple[str, str, str]]:
+    """The tree of errors, without those that only the command line knows."""
+    for error in kind.__subclasses__():
+        if error.__module__ == kind.__module__:
+            yield str(error.exit_code), f"`{error.slug}`", inspect.cleandoc(error.__doc__ or "").split("\n\n")[0]
+            yield from _errors(error)
+
+
+# project-file.md
+
+
+def project_page() -> str:
+    """The page about sbkube.yaml."""
+    schema = json_schema()
+    shared: Json = schema["$defs"]
+    lines = [NOTICE, "", "# The project file", "", "`sbkube.yaml`, or the file that TARGET or `--file` names."]
+    lines += [
+        "`sbkube schema` prints the same as JSON Schema, for editors. A key that is not listed is refused.",
+        "",
+    ]
+    lines += _part("Top level", TopLevel, schema)
+    lines += _part("settings", Settings, shared["Settings"])
+    lines += _part("settings.state", StateSettings, shared["StateSettings"])
+    lines += _every_app(shared)
+    for name, app_type in APP_TYPES.items():
+        own = {key: part for key, part in _keys(shared[f"App-{name}"]).items() if key not in AppSpec.model_fields}
+        own.pop("name")
+        lines += _part(f"type: {name}", app_type.spec, {**shared[f"App-{name}"], "properties": own})
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _every_app(shared: Json) -> Iterator[str]:
+    """The keys that all app types share."""
+    first = shared[f"App-{next(iter(APP_TYPES))}"]
+    keys = {key: part for key, part in _keys(first).items() if key in (*AppSpec.model_fields, "name")}
+    keys["type"] = {"enum": list(APP_TYPES), "description": "What the app is; its own keys are below."}
+    yield from _part("Every app", AppSpec, {"properties": keys, "required": ["type"]})
+    later = ", ".join(f"`{name}`" for name in sorted(NOT_YET_TYPES - set(APP_TYPES)))
+    if later:
+        yield from (f"Types of the format that this version refuses: {later}.", "")
+
+
+def _keys(schema: Json) -> dict[str, Json]:
+    return dict(schema["properties"])
+
+
+def _part(title: str, model: type[BaseModel], schema: Json) -> Iterator[str]:
+    """One heading with the model's purpose and a table of its keys."""
+    purpose = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    yield from (f"## {title}", "", "What all types of apps share." if model is AppSpec else purpose, "")
+    required = set(schema.get("required", ()))
+    rows = [_row(key, part, model, key in required) for key, part in _keys(schema).items()]
+    if rows:
+        yield from table(("key", "type", "default", "meaning"), rows)
+    shared: frozenset[str] = frozenset() if model is AppSpec else AppSpec.not_yet
+    later = sorted(getattr(model, "not_yet", frozenset()) - (shared if issubclass(model, AppSpec) else set()))
+    if later:
+        names = ", ".join(f"`{key}`" for key in later)
+        yield from (f"Keys of the format that this version refuses: {names}.", "")
+
+
+def _row(key: str, part: Json, model: type[BaseModel], required: bool) -> tuple[str, str, str, str]:
+    meaning = str(part.get("description") or "")
+    if "$ref" in part:
+        meaning = meaning or str(json_schema()["$defs"][part["$ref"].rsplit("/", 1)[-1]].get("description", ""))
+    others = [other for other in _spellings(key, model) if other != key]
+    if others and part.get("type") == "array":
+        meaning += f" The same as {', '.join(f'`{other}`' for other in others)}; one of them is required."
+    return f"`{key}`", kind(part), "required" if required else _default(key, model), meaning
+
+
+def _spellings(key: str, model: type[BaseModel]) -> list[str]:
+    """All spellings of the field that has this one, if it has several."""
+    for field in model.model_fields.values():
+        choices = [str(c) for c in getattr(field.validation_alias, "choices", ())]
+        if key in choices:
+            return [c for c in choices if c in known_keys(model)]
+    return []
+
+
+def _default(key: str, model: type[BaseModel]) -> str:
+    field = model.model_fields.get(key)
+    value = None if field is None or field.is_required() else field.get_default(call_default_factory=True)
+    if value is None or value in ("", (), {}) or isinstance(value, BaseModel):
+        return "–"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "object": "map",
+}
+
+
+def kind(part: Json) -> str:
+    """The type of a key in words; that `${ENV}` may stand for it in settings is said there once."""
+    if "const" in part:
+        return f"`{part['const']}`"
+    if "enum" in part:
+        return ", ".join(f"`{word}`" for word in part["enum"])
+    if "$ref" in part:
+        return "map"
+    if "anyOf" in part:
+        choices = [kind(p) for p in part["anyOf"] if p.get("type") != "null" and "pattern" not in p]
+        return " or ".join(dict.fromkeys(choices))
+    if part.get("type") == "array":
+        return f"list of {kind(part.get('items', {}))}"
+    if isinstance(part.get("additionalProperties"), dict) and part["additionalProperties"].get("type"):
+        return f"map of {kind(part['additionalProperties'])}"
+    return _WORDS.get(str(part.get("type")), "anything") + _bounds(part)
+
+
+def _bounds(part: Json) -> str:
+    low, high = part.get("minimum"), part.get("maximum")
+    if low is None and high is None:
+        return ""
+    return (
+        f", {low} to {high}"
+        if None not in (low, high)
+        else f", at least {low}"
+        if high is None
+        else f", at most {high}"
+    )
+
+
+PAGES = {"commands.md": commands_page, "project-file.md": project_page}
+
+
+def stale() -> list[Path]:
+    """Pages that differ from what the code says now."""
+    found = []
+    for name, page in PAGES.items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text("utf-8") != page():
+            found.append(path)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages, or check them; gives the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
+    check = parser.parse_args(arguments).check
+    outdated = stale()
+    for path in outdated:
+        print(f"{path.relative_to(ROOT)}: {'stale, run make docs' if check else 'written'}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(PAGES[path.name](), "utf-8")
+    return 1 if check and outdated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What the documents say is run: reference pages, project files, command lines, links, exit codes, figures."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from sbkube.cli.commands.plan import PENDING
+from sbkube.cli.failures import BUG
+from sbkube.cli.main import ROOT as ROOT_COMMAND
+from sbkube.config.load import load_project
+from sbkube.errors import SbkubeError
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PAGES += sorted([*(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+BEGINNINGS = ("apiVersion: sbkube/v1", "# sbkube.yaml")
+
+
+def _blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Where a block is, and its text."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in BLOCK.finditer(text):
+            if found[1] == language:
+                yield f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}", found[2]
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """Where an sbkube command line is, and its words. Lines of output are not command lines."""
+    for place, block in _blocks("console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"\s(?:\||&&|;)\s", line.removeprefix("$ ")):
+                if re.match(r"(\w+=\S+ )*sbkube\b", part):
+                    yield place, part
+
+
+PROJECTS = [(place, text) for place, text in _blocks("yaml") if text.startswith(BEGINNINGS)]
+COMMANDS = list(_commands())
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(PROJECTS) >= 1 and len(COMMANDS) >= 8
+
+
+def test_reference_is_current() -> None:
+    script = ROOT / "scripts" / "make_docs.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("place", "text"), PROJECTS, ids=[place for place, _ in PROJECTS])
+def test_project_files_load(place: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "sbkube.yaml").write_text(text)
+    project = load_project(tmp_path, environ={})
+    assert list(project.apps) == list(yaml.safe_load(text).get("apps", {})), place
+
+
+@pytest.mark.parametrize(("place", "line"), COMMANDS, ids=[f"{place} {line[:30]}" for place, line in COMMANDS])
+def test_commands_exist(place: str, line: str) -> None:
+    words = [word for word in shlex.split(line, comments=True) if "=" not in word or word.startswith("-")]
+    try:
+        _parse(ROOT_COMMAND, words[0], words[1:], None)
+    except click.exceptions.Exit:
+        pass  # --help and --version end early
+    except click.UsageError as error:
+        pytest.fail(f"{place}: {line}: {error.format_message()}")
+
+
+def _parse(command: click.Command, name: str, words: list[str], parent: click.Context | None) -> None:
+    """Let click read the words, level by level, without running anything."""
+    context = command.make_context(name, words, parent=parent)
+    if isinstance(command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        below_name, below, left = command.resolve_command(context, rest)
+        assert below is not None and below_name is not None
+        _parse(below, below_name, left, context)
+
+
+@pytest.mark.parametrize("line", ["sbkube frobnicate", "sbkube apply --frobnicate", "sbkube sandbox frobnicate"])
+def test_commands_that_do_not_exist_are_found(line: str) -> None:
+    words = line.split()
+    with pytest.raises(click.UsageError):
+        _parse(ROOT_COMMAND, words[0], words[1:], None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    text = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    broken = []
+    for target in LINK.findall(text):
+        file, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = page if not file else page.parent / file
+        if not path.exists() or (anchor and path.is_file() and anchor not in _anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_exit_codes_of_the_readme_are_those_of_the_code() -> None:
+    _, _, text = (ROOT / "README.md").read_text(encoding="utf-8").partition("| exit code |")
+    rows = re.findall(r"^\| ([\d ]+) \|", text, re.MULTILINE)
+    told = sorted(int(code) for row in rows for code in row.split())
+    assert told == sorted({0, PENDING, BUG} | _codes(SbkubeError))
+
+
+def _codes(kind: type[SbkubeError]) -> set[int]:
+    return {kind.exit_code}.union(*(_codes(below) for below in kind.__subclasses__()))
