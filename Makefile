@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
-FAST ?= -n 2
+FAST ?= -n 2 --dist loadfile
 
 .PHONY: help demo test check fix bench docs lock clean
 

@@ -137,7 +137,15 @@ class Project:
         """What an apply would do. Reads only. Raises ProjectError, SurroundingsError or StateError."""
         from sbkube.engine.prepare import Selection, prepare
 
+        self._mention_interrupted()
         return prepare(self.config, self.world, Selection(tuple(apps)))
+
+    def _mention_interrupted(self) -> None:
+        """Say what a killed run left open; the next command that takes the lock settles it."""
+        for detail in self.ledger.unsettled(self.target):
+            name = detail.deployment.deployment_id
+            text = f"deployment {name} was interrupted; `sbkube recover` (or the next apply) settles it"
+            self.world.emit("warning", message=text)
 
     def plan_delete(self, apps: Sequence[str] = (), *, delete_data: bool = False) -> Plan:
         """What a delete would do; objects that hold data only with `delete_data`."""
@@ -242,6 +250,7 @@ class Project:
         """How everything that was deployed is now."""
         from sbkube.engine.inspect import status
 
+        self._mention_interrupted()
         return status(self.config, self.world, tuple(apps))
 
     def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:

@@ -80,7 +80,13 @@ def show_plan(session: Session, masked: Plan, *, bodies: bool) -> None:
 def arguments(session: Session) -> dict[str, Any]:
     """What is recorded of the command line: nothing that could hold a secret."""
     o = session.options
-    given = {"apps": list(o.apps), "namespace": o.namespace, "context": o.context, "sandbox": o.sandbox}
+    given = {
+        "apps": list(o.apps),
+        "namespace": o.namespace,
+        "context": o.context,
+        "sandbox": o.sandbox,
+        "no_cluster_lock": o.no_cluster_lock,
+    }
     return {name: value for name, value in given.items() if value}
 
 

@@ -23,6 +23,7 @@ class Options:
     kubeconfig: str | None = None
     context: str | None = None
     sandbox: bool = False
+    no_cluster_lock: bool = False
     state_url: str | None = None
     dry_run: bool = False
     output: str = "human"
@@ -40,6 +41,7 @@ def _common() -> list[click.Option]:
         click.Option(["--kubeconfig"], metavar="PATH", help="Kubeconfig to use."),
         click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
         click.Option(["--sandbox"], is_flag=True, help="Use the built-in simulated cluster."),
+        click.Option(["--no-cluster-lock"], is_flag=True, help="Lock in the state database only (no Lease)."),
         click.Option(["--state-url"], metavar="URL", help="State database (SBKUBE_STATE_URL)."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would happen; change nothing."),
         click.Option(

@@ -92,7 +92,11 @@ class Session:
         """Cluster and state database as the command line has them."""
         o = self.options
         where: Where = self.api.Where(
-            kubeconfig=o.kubeconfig, context=o.context, sandbox=o.sandbox, state_url=o.state_url
+            kubeconfig=o.kubeconfig,
+            context=o.context,
+            sandbox=o.sandbox,
+            state_url=o.state_url,
+            no_cluster_lock=o.no_cluster_lock,
         )
         return where
 

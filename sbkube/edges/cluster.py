@@ -73,7 +73,7 @@ class HttpCluster:
             version=git,
             uid=str(system["metadata"]["uid"]),
             user=self._user(),
-            sandbox=git.endswith("-sandbox"),
+            sandbox=git.endswith("+sandbox"),
         )
 
     def _user(self) -> str:

@@ -50,7 +50,7 @@ def _version(text: str) -> dict[str, Any]:
     return {
         "major": parts[0],
         "minor": parts[1],
-        "gitVersion": f"v{'.'.join(parts)}-sandbox",
+        "gitVersion": f"v{'.'.join(parts)}+sandbox",
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "2026-01-01T00:00:00Z",

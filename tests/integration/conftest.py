@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
-from sbkube.edges.sandbox import Sandbox
 
 from sbkube.cli.main import main
 from sbkube.edges import cluster, kubeconfig
+from sbkube.edges.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")

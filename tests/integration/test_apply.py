@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from integration.conftest import Bench
-from sbkube.edges.cluster import HttpCluster
 from shapes import WEB_CHART, WEB_VALUES, configmap, deployment
 
+from sbkube.edges.cluster import HttpCluster
 from sbkube.models.resource import ResourceKey
 
 
@@ -158,7 +158,8 @@ def test_secrets_are_in_no_output_and_not_in_the_database(bench: Bench, tmp_path
     chart = bench.chart(
         "keeper",
         {
-            "s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: k}\nstringData: {p: {{ .Values.p | quote }}}\n"
+            "s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: k}\n"
+            "stringData: {p: {{ .Values.p | quote }}}\n"
         },
     )
     bench.project(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from integration.conftest import Bench
 from integration.test_apply import get
-from sbkube.edges.cluster import HttpCluster
 from shapes import WEB_CHART, WEB_VALUES, configmap
+
+from sbkube.edges.cluster import HttpCluster
 
 
 def _untouched(bench: Bench, server: HttpCluster) -> bool:
@@ -34,7 +35,7 @@ def _yaml_app(bench: Bench, **settings: object) -> None:
         ("apiVersion: sbkube/v1\napps:\n  a: {type: helmm, chart: ./c}\n", ["sbkube.yaml:3", "helmm", "helm"]),
         ("apiVersion: sbkube/v1\napps: {a: {type: yaml\n", ["sbkube.yaml:"]),
         (
-            "apiVersion: sbkube/v1\napps:\n  a: {type: noop, depends_on: [b]}\n  b: {type: noop, depends_on: [a]}\n",
+            "apiVersion: sbkube/v1\napps: {a: {type: noop, depends_on: [b]}, b: {type: noop, depends_on: [a]}}\n",
             ["sbkube.yaml", "a", "b", "→"],
         ),
     ],
