@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -33,6 +34,7 @@ class StubServer:
         self.requests: list[bytes] = []
         self.connections = 0
         self._tls = tls
+        self._open: list[socket.socket] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -42,7 +44,16 @@ class StubServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes up `accept`, which would keep the port open
         self._socket.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Cut all connections."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def heads(self) -> list[str]:
         """The first line of each request, without the version."""
@@ -55,6 +66,7 @@ class StubServer:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
