@@ -235,6 +235,13 @@ class Project:
             reasons = "; ".join(str(p) for p in error.problems) or str(error)
             self.world.emit("warning", message=f"the failed deployment was not rolled back: {reasons}")
 
+    def settle(self) -> None:
+        """Before a plan that will be executed: settle interrupted runs, so that the plan knows what they did."""
+        if self.ledger.unsettled(self.target):
+            for record in self.recover():
+                text = f"deployment {record.deployment_id} was interrupted and has been settled"
+                self.world.emit("warning", message=text)
+
     def recover(self) -> tuple[DeploymentRecord, ...]:
         """Settle what interrupted runs of this project left open."""
         from sbkube.engine.lock import RunLock

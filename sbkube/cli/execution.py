@@ -32,6 +32,12 @@ class Run:
     lock_wait: str | None = None
 
 
+def settle(session: Session, project: Project) -> None:
+    """Before a plan that will be executed: settle what a killed run left open. A dry run settles nothing."""
+    if not session.options.dry_run:
+        project.settle()
+
+
 def takes_away(plan: Plan) -> bool:
     """Something would be deleted, pruned or recreated."""
     gone = {Effect.DELETE, Effect.RECREATE}

@@ -186,7 +186,9 @@ class _Rollback:
             return live is not None
         if live is None or after is None:
             return live is None and after is not None
-        return bool(diff.compare(after, live))
+        # Only what we set counts: controllers write into every object, and what others own is left alone anyway.
+        owned = fieldset.owned_tree(after, MANAGER)
+        return fieldset.extract(after, owned) != fieldset.extract(live, owned)
 
     def _remove(self, item: _Touched) -> None:
         key, app = item.first.key, item.first.app_name

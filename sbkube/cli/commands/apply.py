@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
 
 def _run(session: Session, target: str | None, lock_wait: str | None, name: str) -> int:
     with session.project(target) as project:
+        settle(session, project)
         plan = project.plan(session.options.apps)
         return carry_out(session, project, plan, Run(name, lock_wait=lock_wait))
 

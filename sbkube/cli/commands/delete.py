@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
@@ -13,6 +13,7 @@ delete_data = click.option("--delete-data", is_flag=True, help="Consent to delet
 
 def _run(session: Session, target: str | None, delete_data: bool, lock_wait: str | None) -> int:
     with session.project(target) as project:
+        settle(session, project)
         plan = project.plan_delete(session.options.apps, delete_data=delete_data)
         return carry_out(session, project, plan, Run("delete", always_ask=True, lock_wait=lock_wait))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
@@ -30,6 +30,7 @@ def rollback(
     with session.project() as project:
         if only_list:
             return _list(session, project.history(limit=limit))
+        settle(session, project)
         plan = project.plan_rollback(reference, to=to, apps=session.options.apps, **consent)
         return carry_out(session, project, plan, Run("rollback", always_ask=True, lock_wait=wait_for_lock))
 

@@ -119,6 +119,9 @@ class FakeProject:
     def __exit__(self, *_: object) -> None:
         self.api.closed += 1
 
+    def settle(self) -> None:
+        """Nothing was interrupted."""
+
     def plan(self, apps: tuple[str, ...] = ()) -> Plan:
         self.api.calls.append(("plan", apps))
         if self.api.fails is not None:
