@@ -64,12 +64,15 @@ class Controllers:
 
     async def start(self) -> None:
         """Looks at everything that is stored, then follows events. Call once, inside the running loop."""
+        from sbkube.sandbox.controllers import nodes
+
         for obj in self.cluster.everything():
             self.index.see("ADDED", obj)
         self.cluster.subscribe(self._on_event)
         for key in list(self.index.uids.values()):
             self.enqueue(key)
         self._tasks = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+        await nodes.ensure_node(self)
 
     async def stop(self) -> None:
         """Ends workers and timers; writes in flight are awaited by nobody but the store."""

@@ -155,3 +155,17 @@ def test_work_goes_on_after_a_restart(tmp_path: Path) -> None:
 
     _play(tmp_path, begin, delay=1.0)
     _play(tmp_path, resume, delay=1.0)
+
+
+def test_a_daemon_set_runs_on_the_only_node(tmp_path: Path) -> None:
+    async def story(api: Api) -> None:
+        spec = {"selector": {"matchLabels": {"app": "x"}}, "template": _pod()}
+        body = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "ds"}, "spec": spec}
+        api.create(_kind(api, "apps/v1", "DaemonSet"), "default", body)
+        await _until(lambda: _status(api, "apps/v1", "DaemonSet", "ds").get("numberReady") == 1)
+        (pod,) = api.list(_kind(api, "v1", "Pod"), "default")
+        (node,) = api.list(_kind(api, "v1", "Node"))
+        assert pod["spec"]["nodeName"] == node["metadata"]["name"]
+        assert node["status"]["conditions"][0]["status"] == "True"
+
+    _play(tmp_path, story)
