@@ -35,6 +35,7 @@ class Where:
     context: str | None = None
     sandbox: bool = False
     state_url: str | None = None
+    no_cluster_lock: bool = False
 
 
 def record(**changes: Any) -> DeploymentRecord:
