@@ -13,13 +13,15 @@ Json = dict[str, Any]
 class Options:
     """How to write.
 
-    `manager`: the field manager; `validation`: Ignore, Warn or Strict; `warnings` is filled by the API.
+    `manager`: the field manager; `validation`: Ignore, Warn or Strict; `repeated`: paths of members that the body
+    has twice; `warnings` is filled by the API.
     """
 
     manager: str = "sandbox-controller"
     dry_run: bool = False
     force: bool = False
     validation: str = "Warn"
+    repeated: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 

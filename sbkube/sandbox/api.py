@@ -13,7 +13,7 @@ import orjson
 
 from sbkube.sandbox import fields, patches, rules, schema
 from sbkube.sandbox.access import Deletion, Options
-from sbkube.sandbox.decode import decode
+from sbkube.sandbox.decode import Unreadable, decode
 from sbkube.sandbox.fields import Manager, now
 from sbkube.sandbox.kinds import Kind, Registry
 from sbkube.sandbox.status import (
@@ -24,9 +24,11 @@ from sbkube.sandbox.status import (
     conflict,
     forbidden,
     invalid,
+    invalid_patch,
     not_found,
 )
 from sbkube.sandbox.store import Store
+from sbkube.sandbox.typed import printed
 from sbkube.sandbox.zeros import zero
 
 Json = dict[str, Any]
@@ -52,18 +54,19 @@ class Api:
         found = self.store.get(kind.store_key, namespace, name)
         if found is None:
             raise not_found(kind, name)
-        return self._as(kind, found)
+        return self.shown(kind, found)
 
     def find(self, kind: Kind, namespace: str, name: str) -> Json | None:
         """The object or None."""
         found = self.store.get(kind.store_key, namespace, name)
-        return None if found is None else self._as(kind, found)
+        return None if found is None else self.shown(kind, found)
 
     def list(self, kind: Kind, namespace: str = "") -> list[Json]:
         """The objects of a kind in a namespace ("" for all), ordered by namespace and name."""
-        return [self._as(kind, obj) for _, obj in self.store.items(kind.store_key, namespace)]
+        return [self.shown(kind, obj) for _, obj in self.store.items(kind.store_key, namespace)]
 
-    def _as(self, kind: Kind, obj: Json) -> Json:
+    def shown(self, kind: Kind, obj: Json) -> Json:
+        """A stored object in the version of `kind`."""
         return obj if obj.get("apiVersion") == kind.api_version else {**obj, "apiVersion": kind.api_version}
 
     # ---- creating
@@ -87,8 +90,9 @@ class Api:
                 kind, self._zero(kind), made, Manager(options.manager), rules.reset_fields(kind, "")
             )
         made = self._admitted(kind, made)
-        if self.store.get(kind.store_key, namespace, name) is not None:
-            raise already_exists(kind, name)
+        there = self.store.get(kind.store_key, namespace, name)
+        if there is not None:
+            raise already_exists(kind, name, going=bool(there["metadata"].get("deletionTimestamp")))
         return self._stored(kind, namespace, name, made, options)
 
     def _zero(self, kind: Kind) -> Json:
@@ -207,14 +211,12 @@ class Api:
         name, now_ = live["metadata"]["name"], live["metadata"]
         metadata = new["metadata"] = dict(new.get("metadata") or {})
         version = metadata.get("resourceVersion")
+        if not version and rules.needs_version(kind):
+            raise rules.no_version(kind, name)
         if version and version != now_["resourceVersion"]:
             raise conflict(kind, name, MODIFIED)
         if metadata.get("uid") and metadata["uid"] != now_["uid"]:
-            raise conflict(
-                kind,
-                name,
-                f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {now_['uid']}",
-            )
+            raise rules.other_uid(kind, live, metadata["uid"])
         for key in ("resourceVersion", "uid", "creationTimestamp", "namespace", "generation", "generateName",
                     "deletionTimestamp", "deletionGracePeriodSeconds"):  # fmt: skip
             if key in now_:
@@ -261,17 +263,15 @@ class Api:
             group, version, _ = kind.storage
             new = {**new, "apiVersion": f"{group}/{version}" if group else version}
         new["metadata"] = dict(new["metadata"])
-        return self._as(kind, self.store.put(kind.store_key, namespace, name, new))
+        return self.shown(kind, self.store.put(kind.store_key, namespace, name, new))
 
     def _decoded(self, kind: Kind, obj: Json, options: Options, keep_empty: bool = False) -> Json:
         decoded = decode(kind, obj, keep_empty)
-        if decoded.unknown and options.validation != "Ignore":
-            texts = [f'unknown field "{p}"' for p in decoded.unknown]
+        if (decoded.unknown or options.repeated) and options.validation != "Ignore":
+            texts = [f'duplicate field "{p}"' for p in options.repeated]
+            texts += [f'unknown field "{p}"' for p in decoded.unknown]
             if options.validation == "Strict":
-                raise bad_request(
-                    f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-                    f"strict decoding error: {', '.join(texts)}"
-                )
+                raise Unreadable(kind, f"strict decoding error: {', '.join(texts)}")
             options.warnings += texts
         return decoded.obj
 
@@ -292,12 +292,19 @@ class Api:
             else:
                 new = patches.strategic(schema.type_of(kind), live, body)
         except patches.PatchError as error:
-            reason = {400: "BadRequest", 422: "Invalid"}.get(error.code, "")
-            raise StatusError(error.code, reason, str(error)) from None
-        new = self._decoded(kind, new, options)
+            raise rules.patch_failed(error) from None
+        shown = printed(body) if how == "strategic" else orjson.dumps(new).decode()
+        found = rules.other_kind(self.registry, kind, new)
+        if found:
+            raise invalid_patch(orjson.dumps(shown).decode(), found)
+        try:
+            new = self._decoded(kind, new, options)
+        except Unreadable as error:
+            raise invalid_patch(orjson.dumps(shown).decode(), error.why) from None
         sent = new.get("metadata", {}).get("name")
         if sent != name:
             raise bad_request(f"the name of the object ({sent}) does not match the name on the URL ({name})")
+        rules.check_uid(kind, live, new)
         return self._replace(kind, live, new, options, subresource), False
 
     def _apply(
@@ -327,6 +334,7 @@ class Api:
         version = metadata.get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
             raise conflict(kind, name, MODIFIED)
+        rules.check_uid(kind, live, applied)
         merged = fields.apply(kind, live, applied, manager, options.force, reset)
         if merged == live:
             return live, False

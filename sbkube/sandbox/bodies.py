@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from sbkube.sandbox import gojson
 from sbkube.sandbox.status import StatusError, bad_request
 
 JSON_TYPE = "application/json"
@@ -18,6 +19,8 @@ PATCH_TYPES = {
     "application/apply-patch+yaml": "apply",
 }
 LIMIT = 3 * 1024 * 1024
+_SHOWN = 30
+Json = dict[str, Any]
 
 
 def too_large() -> StatusError:
@@ -34,16 +37,47 @@ def unknown_type(accepted: tuple[str, ...]) -> StatusError:
     )
 
 
-def read_json(body: bytes) -> Any:
-    """JSON. Raises StatusError 400."""
+def _summary(body: bytes) -> str:
+    """The body as messages quote it (apimachinery `serializer/codec_factory`, `summarizeData`)."""
+    if not body:
+        return "<empty>"
+    start, more = body[:_SHOWN], " ..." if len(body) > _SHOWN else ""
+    return (start.decode("utf-8", "replace") if body[:1] == b"{" else start.hex()) + more
+
+
+def _json_problem(body: bytes) -> str:
+    return gojson.syntax_error(body) or "exceeded max depth"
+
+
+_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+
+
+def _json_object(body: bytes) -> Json:
+    """A JSON object. Raises ValueError with Go's words."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"error decoding JSON: {error}") from None
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ValueError(f"couldn't get version/kind; json parse error: {_json_problem(body)}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        wrong = f"json: cannot unmarshal {_name(found)} into Go value of type {_META}"
+        raise ValueError(f"couldn't get version/kind; json parse error: {wrong}")
+    return found
 
 
-def read_yaml(body: bytes) -> Any:
-    """YAML (or JSON, which is tried first). Raises StatusError 400."""
+def _name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
+
+
+def _yaml(body: bytes) -> Any:
+    """YAML (or JSON, which is tried first). Raises ValueError with go-yaml's words."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -52,31 +86,80 @@ def read_yaml(body: bytes) -> Any:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(body, Loader=loader)
+        found = yaml.load(body, Loader=loader)
+        return orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
+        line = (mark.line if mark else 0) + isinstance(error, yaml.scanner.ScannerError)
         problem = getattr(error, "problem", None) or str(error)
-        raise bad_request(f"error decoding YAML: error converting YAML to JSON: yaml: {where}{problem}") from None
+        raise ValueError(f"yaml: {f'line {line}: ' if line else ''}{problem}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"yaml: {error}") from None
 
 
-def read_object(content_type: str, body: bytes) -> Any:
-    """The object of a create, update or delete. Raises StatusError 400 or 415."""
+def read_object(content_type: str, body: bytes, wanted: str = "") -> Json:
+    """The object of a create, update or delete; `wanted` is its kind for messages. Raises StatusError."""
     kind = content_type.partition(";")[0].strip().lower() or JSON_TYPE
-    if kind == JSON_TYPE:
-        return read_json(body)
-    if kind == YAML_TYPE:
-        return read_yaml(body)
-    if kind == PROTOBUF_TYPE:
-        from sbkube.sandbox import protobuf
-
-        try:
-            return protobuf.decode(body)
-        except protobuf.UnsupportedKind:
-            raise unknown_type((JSON_TYPE, YAML_TYPE)) from None
-        except protobuf.ProtobufError as error:
+    try:
+        if kind == JSON_TYPE:
+            return _json_object(body)
+        if kind == YAML_TYPE:
+            return _yaml_object(body)
+    except ValueError as error:
+        if not wanted:
             raise bad_request(str(error)) from None
+        text = f"the object provided is unrecognized (must be of type {wanted}): {error} ({_summary(body)})"
+        raise bad_request(text) from None
+    if kind == PROTOBUF_TYPE:
+        return _protobuf(body)
     raise unknown_type((JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE))
+
+
+def _yaml_object(body: bytes) -> Json:
+    found = _yaml(body)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ValueError(
+            "couldn't get version/kind; json parse error: "
+            f"json: cannot unmarshal {_name(found)} into Go value of type {_META}"
+        )
+    return found
+
+
+def _protobuf(body: bytes) -> Json:
+    from sbkube.sandbox import protobuf
+
+    try:
+        return protobuf.decode(body)
+    except protobuf.UnsupportedKind:
+        raise unknown_type((JSON_TYPE, YAML_TYPE)) from None
+    except protobuf.ProtobufError as error:
+        raise bad_request(str(error)) from None
+
+
+def twice(content_type: str, body: bytes, read: Json) -> list[str]:
+    """The paths of members that the body has twice (only JSON is looked at)."""
+    kind = content_type.partition(";")[0].strip().lower() or JSON_TYPE
+    # A compact text without repeats comes back as long as it was: most clients write such, and are done here.
+    if kind != JSON_TYPE or len(orjson.dumps(read)) == len(body):
+        return []
+    return gojson.duplicates(body)
+
+
+def _applied(body: bytes) -> Any:
+    try:
+        found = _yaml(body)
+    except ValueError as error:
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise bad_request(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: "
+            f"json: cannot unmarshal {_name(found)} into Go value of type map[string]interface {{}}"
+        )
+    return found
 
 
 def read_patch(content_type: str, body: bytes, custom: bool) -> tuple[str, Any]:
@@ -88,13 +171,40 @@ def read_patch(content_type: str, body: bytes, custom: bool) -> tuple[str, Any]:
             raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
         raise unknown_type(tuple(t for t, h in PATCH_TYPES.items() if h != "strategic"))
     if how == "apply":
-        return how, read_yaml(body)
+        return how, _applied(body)
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise bad_request(f"error decoding patch: {error}") from None
-    if isinstance(document, list) != (how == "json"):
+    except orjson.JSONDecodeError:
+        raise bad_request(f"error decoding patch: {_json_problem(body)}") from None
+    if isinstance(document, list) != (how == "json") or not isinstance(document, (dict, list)):
         wanted = "[]map" if how == "json" else "map[string]interface {}"
-        found = "array" if isinstance(document, list) else "object" if isinstance(document, dict) else "string"
-        raise bad_request(f"error decoding patch: json: cannot unmarshal {found} into Go value of type {wanted}")
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {_name(document)} into Go value of type {wanted}"
+        )
     return how, document
+
+
+def read_json(body: bytes) -> Any:
+    """JSON. Raises StatusError 400."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise bad_request(f"error decoding JSON: {_json_problem(body)}") from None
+
+
+def as_yaml(obj: Any) -> bytes:
+    """An answer as YAML, in the way Go's encoder quotes."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Strings that would read as something else are in double quotes."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        plain: str = dumper.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+        quoted = plain != "tag:yaml.org,2002:str"
+        style = "|" if "\n" in value else '"' if quoted else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    found: str = yaml.dump(obj, Dumper=Dumper, default_flow_style=False, sort_keys=True, width=1 << 20)
+    return found.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from sbkube.sandbox import crds
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.schema import Type, metadata_type, type_of
-from sbkube.sandbox.status import bad_request
+from sbkube.sandbox.status import StatusError
 
 Json = dict[str, Any]
 _ROOT = "\0"
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _POSITION = re.compile(r"\[\d+\]")
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 
@@ -26,7 +28,9 @@ class Decoded:
 
 
 class WrongType(ValueError):
-    """A value does not fit its field; the text is Go's."""
+    """A value does not fit its field; the text is Go's. `owner` is the innermost struct around the field."""
+
+    owner = ""
 
 
 def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
@@ -48,11 +52,17 @@ def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
         if not keep_empty and not kind.custom:
             out.obj = without_empty(type_of(kind), out.obj)
     except WrongType as error:
-        why = str(error).replace(_ROOT, kind.kind)
-        raise bad_request(
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
-        ) from None
+        raise Unreadable(kind, str(error).replace(_ROOT, error.owner or kind.kind)) from None
     return out
+
+
+class Unreadable(StatusError):
+    """400: the object does not fit its kind; `why` is the part that other messages quote."""
+
+    def __init__(self, kind: Kind, why: str) -> None:
+        text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
+        super().__init__(400, "BadRequest", text)
+        self.why = why
 
 
 def without_empty(kind: Type, obj: Json) -> Json:
@@ -116,7 +126,11 @@ def _struct(kind: Type, value: Json, path: str, unknown: list[str]) -> Json:
             else:
                 unknown.append(where)
         elif child is not None:
-            out[key] = _value(known, child, where, unknown)
+            try:
+                out[key] = _value(known, child, where, unknown)
+            except WrongType as error:
+                error.owner = error.owner or kind.name.rpartition(".")[2]
+                raise
     return out
 
 
@@ -124,6 +138,8 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
     wanted = kind.scalar
     if wanted in ("string", "bytes", "time"):
         good = isinstance(value, str)
+        if good and wanted == "bytes":
+            _check_base64(value)
     elif wanted == "boolean":
         good = isinstance(value, bool)
     elif wanted == "integer":
@@ -145,6 +161,15 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
             f"json: cannot unmarshal {_json_name(value)} into Go struct field {_last(path)} of type {go}"
         )
     return value
+
+
+def _check_base64(text: str) -> None:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        wrong = _NO_BASE64.search(text)
+        at = wrong.start() if wrong else len(text) - len(text) % 4
+        raise WrongType(f"illegal base64 data at input byte {at}") from None
 
 
 def _json_name(value: Any) -> str:

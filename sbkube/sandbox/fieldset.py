@@ -114,6 +114,8 @@ def path_text(path: tuple[str, ...]) -> str:
     for step in path:
         if step.startswith("f:"):
             out.append("." + step[2:])
+        elif step.startswith("i:"):
+            out.append(f"[{step[2:]}]")
         elif step.startswith("k:"):
             keys = orjson.loads(step[2:])
             out.append("[" + ",".join(f"{k}={orjson.dumps(v).decode()}" for k, v in sorted(keys.items())) + "]")

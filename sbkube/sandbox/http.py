@@ -17,6 +17,7 @@ from aiohttp import web
 from sbkube.sandbox import bodies, discovery, openapi, requests
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.faults import Fault, Faults
+from sbkube.sandbox.negotiation import accepted
 from sbkube.sandbox.requests import Answer, Request
 from sbkube.sandbox.routing import resolve
 from sbkube.sandbox.status import StatusError, path_not_found, server_error, unauthorized
@@ -64,7 +65,7 @@ class Handler:
             return plain
         target = resolve(self.api.registry, path)
         if target is None:
-            raise path_not_found()
+            return _unknown(self.api, path)
         ask = Request(
             target,
             request.method,
@@ -99,7 +100,7 @@ class Handler:
     async def _send(self, request: web.BaseRequest, answer: Answer, fault: Fault | None) -> web.StreamResponse:
         headers = [("Cache-Control", "no-cache, private")]
         headers += [("Warning", f'299 - "{w}"') for w in answer.warnings]
-        data = answer.body if isinstance(answer.body, bytes) else orjson.dumps(answer.body)
+        data, content_type = _encoded(answer, request.headers.get("Accept", ""))
         if fault and fault.cut == "after":
             _cut(request)
         if fault and fault.cut == "body":
@@ -107,7 +108,7 @@ class Handler:
             await response.prepare(request)
             await response.write(data[: len(data) // 2])
             _cut(request)
-        found = web.Response(body=data, status=answer.code, content_type=answer.content_type)
+        found = web.Response(body=data, status=answer.code, content_type=content_type)
         for name, value in headers:
             found.headers.add(name, value)
         return found
@@ -126,7 +127,7 @@ class Handler:
         if parts[0] == "apis" and len(parts) in (2, 3):
             versions = discovery.groups(registry).get(parts[1])
             if not versions or (len(parts) == 3 and parts[2] not in versions):
-                raise path_not_found()
+                return _unknown(self.api, path)
             if len(parts) == 3:
                 return _json(discovery.resource_list(registry, parts[1], parts[2]))
             return _json({"kind": "APIGroup", "apiVersion": "v1", **discovery.group(parts[1], versions)})
@@ -174,6 +175,24 @@ class Handler:
             for one in raw if isinstance(raw, list) else [raw]:
                 self.faults.add(one)
         return _json({"waiting": len(self.faults.waiting)})
+
+
+def _encoded(answer: Answer, accept: str) -> tuple[bytes, str]:
+    if isinstance(answer.body, bytes):
+        return answer.body, answer.content_type
+    if "yaml" in accept and accepted(accept)[0] == bodies.YAML_TYPE:
+        return bodies.as_yaml(answer.body), bodies.YAML_TYPE
+    return orjson.dumps(answer.body), answer.content_type
+
+
+def _unknown(api: Api, path: str) -> web.Response:
+    """The answer for a path that names nothing: a Status below a served version, else the router's text."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" or (
+        parts[0] == "apis" and parts[2:] and parts[2] in discovery.groups(api.registry).get(parts[1], ())
+    ):
+        raise path_not_found()
+    return web.Response(text="404 page not found\n", status=404)
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import selectors, tables
+from sbkube.sandbox import gojson, options, selectors, tables
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.kinds import Kind
+from sbkube.sandbox.negotiation import accepted
 from sbkube.sandbox.routing import Target
 from sbkube.sandbox.status import StatusError, bad_request, expired
 from sbkube.sandbox.watch import Wanted
@@ -61,22 +62,23 @@ def as_list(kind: Kind, items: list[Json], rv: int, more: Json | None = None) ->
 
 
 def answer(api: Api, target: Target, query: Mapping[str, str], accept: str) -> Json:
-    """A whole list answer: selection, page, form."""
-    items = selected(api, target, query)
-    rv, more = api.store.rv, {}
-    start = 0
+    """A whole list answer: selection, page, form. Raises StatusError."""
+    options.check_listing(query, watching=False)
+    asked, rv, after = options.version(query), api.store.rv, ("", "")
     if query.get("continue"):
-        start, rv = _continued(query["continue"], items)
-    limit = _number(query, "limit")
-    page = items[start : start + limit] if limit else items[start:]
-    left = len(items) - start - len(page)
-    if left > 0:
-        last = page[-1]["metadata"]
-        token = {"v": "meta.k8s.io/v1", "rv": rv, "start": f"{last.get('namespace', '')}/{last['name']}"}
-        more["continue"] = base64.urlsafe_b64encode(orjson.dumps(token)).decode().rstrip("=")
-        if not query.get("labelSelector") and not query.get("fieldSelector"):
-            more["remainingItemCount"] = left  # type: ignore[assignment]
-    shape = _shape(accept)
+        if query.get("resourceVersion", "0") != "0":
+            raise bad_request("specifying resource version is not allowed when using continue")
+        rv, after = _continued(query["continue"])
+    elif asked is not None and asked > rv:
+        raise too_large_version(asked, rv)
+    elif asked and query.get("resourceVersionMatch") == "Exact":
+        rv = asked
+    matches = matcher(target, query)
+    items = api.list(target.kind, target.namespace) if rv == api.store.rv else _as_of(api, target, rv)
+    if matches is not None:
+        items = [o for o in items if matches(o)]
+    page, more = _page(items, after, rv, query)
+    _, shape = accepted(accept)
     if shape == "Table":
         return _table(target.kind, page, str(rv), more)
     if shape == "PartialObjectMetadataList":
@@ -85,34 +87,57 @@ def answer(api: Api, target: Target, query: Mapping[str, str], accept: str) -> J
     return as_list(target.kind, page, rv, more)
 
 
-def _continued(token: str, items: list[Json]) -> tuple[int, int]:
-    try:
-        read = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        after = tuple(read["start"].split("/", 1))
-        rv = int(read["rv"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise bad_request("continue key is not valid: illegal base64 data at input byte 0") from None
-    keys = [(o["metadata"].get("namespace", ""), o["metadata"]["name"]) for o in items]
-    return next((n for n, k in enumerate(keys) if k > after), len(items)), rv
+def _as_of(api: Api, target: Target, rv: int) -> list[Json]:
+    """The collection as it was. Raises StatusError 410 when that is no longer known."""
+    if rv < api.store.oldest:
+        raise expired(
+            "The provided continue parameter is too old to display a consistent list result. You can start a new "
+            "list without the continue parameter, or use the continue token in this response to retrieve the "
+            "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+            "objects that were created, modified, or deleted between the time the first chunk was returned and "
+            "now may show up in the list."
+        )
+    found = api.store.as_of(target.kind.store_key, target.namespace, rv)
+    return [api.shown(target.kind, obj) for _, obj in found]
 
 
-def _number(query: Mapping[str, str], name: str) -> int:
+def _page(items: list[Json], after: tuple[str, str], rv: int, query: Mapping[str, str]) -> tuple[list[Json], Json]:
+    """The items of this page, and what the list's metadata says of the rest."""
+    start = 0
+    if after != ("", ""):
+        keys = [(o["metadata"].get("namespace", ""), o["metadata"]["name"]) for o in items]
+        start = next((n for n, k in enumerate(keys) if k > after), len(items))
+    limit = options.number(query, "limit")
+    page = items[start : start + limit] if limit > 0 else items[start:]
+    left = len(items) - start - len(page)
+    if left <= 0:
+        return page, {}
+    last = page[-1]["metadata"]
+    token = {"v": "meta.k8s.io/v1", "rv": rv, "start": f"{last.get('namespace', '')}/{last['name']}"}
+    more: Json = {"continue": base64.urlsafe_b64encode(orjson.dumps(token)).decode().rstrip("=")}
+    if not query.get("labelSelector") and not query.get("fieldSelector"):
+        more["remainingItemCount"] = left
+    return page, more
+
+
+def _continued(token: str) -> tuple[int, tuple[str, str]]:
+    """The resource version and the last key of a `continue` token. Raises StatusError 400."""
+    prefix = "invalid continue token: continue key is not valid: "
     try:
-        return int(query.get(name) or 0)
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{query[name]}": invalid syntax') from None
-
-
-def _shape(accept: str) -> str:
-    """The `as=` of the first media type that is understood."""
-    for part in accept.split(","):
-        words = [w.strip() for w in part.split(";")]
-        if words[0] not in ("application/json", "*/*", "application/*", ""):
-            continue
-        shape = next((w[3:] for w in words if w.startswith("as=")), "")
-        if shape in ("", "Table", "PartialObjectMetadata", "PartialObjectMetadataList"):
-            return shape
-    return ""
+        wrong = next(
+            (n for n, c in enumerate(token) if not (c.isascii() and (c.isalnum() or c in "-_"))), len(token)
+        )
+        raise bad_request(f"{prefix}illegal base64 data at input byte {wrong}") from None
+    try:
+        read = orjson.loads(raw)
+        namespace, name = read["start"].split("/", 1)
+        return int(read["rv"]), (namespace, name)
+    except orjson.JSONDecodeError:
+        raise bad_request(prefix + gojson.syntax_error(raw)) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise bad_request(prefix + "incorrect encoded start key") from None
 
 
 def _partial(obj: Json) -> Json:
@@ -123,7 +148,7 @@ def presented(kind: Kind, obj: Json, accept: str) -> Any:
     """One object in the form the client accepts."""
     if "as=" not in accept:
         return obj
-    shape = _shape(accept)
+    _, shape = accepted(accept)
     if shape == "Table":
         return _table(kind, [obj], obj["metadata"].get("resourceVersion", ""), {})
     if shape == "PartialObjectMetadata":
@@ -138,30 +163,28 @@ def _table(kind: Kind, items: list[Json], rv: str, more: Json) -> Json:
             "columnDefinitions": columns, "rows": rows}  # fmt: skip
 
 
+def too_large_version(asked: int, now: int) -> StatusError:
+    """504 for a version that is still to come; clients wait a second and come again."""
+    error = StatusError(504, "Timeout", f"Too large resource version: {asked}, current: {now}")
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    error.details = {"causes": [cause], "retryAfterSeconds": 1}
+    error.headers["Retry-After"] = "1"
+    return error
+
+
 def wanted(api: Api, target: Target, query: Mapping[str, str]) -> Wanted:
     """What a watch asks for. Raises StatusError."""
-    initial = query.get("sendInitialEvents") in ("true", "1")
-    version: int | None = None
-    text = query.get("resourceVersion", "")
-    if text not in ("", "0"):
-        try:
-            version = int(text)
-            if version < 0:
-                raise ValueError
-        except ValueError:
-            message = (
-                f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-            )
-            raise StatusError(500, "", message) from None
+    options.check_listing(query, watching=True)
+    version = options.version(query)
     if version is not None and version > api.store.rv + 1_000_000:
-        raise expired(f"Too large resource version: {version}, current: {api.store.rv}")
+        raise too_large_version(version, api.store.rv)
     matches = matcher(target, query)
     return Wanted(
         kind=target.kind,
         namespace=target.namespace,
         matches=matches or (lambda _: True),
-        version=version,
-        initial=initial,
-        bookmarks=query.get("allowWatchBookmarks") in ("true", "1"),
-        seconds=float(_number(query, "timeoutSeconds") or 1800),
+        version=version or None,
+        initial=bool(options.flag(query, "sendInitialEvents")),
+        bookmarks=bool(options.flag(query, "allowWatchBookmarks")),
+        seconds=float(options.number(query, "timeoutSeconds") or 1800),
     )

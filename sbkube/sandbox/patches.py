@@ -172,7 +172,8 @@ def strategic(kind: Type, target: Any, patch: Json) -> Json:
         if key.startswith("$setElementOrder/"):
             name = key.removeprefix("$setElementOrder/")
             if isinstance(out.get(name), list):
-                out[name] = _ordered(kind.field(name), out[name], order)
+                before = target.get(name) if isinstance(target, dict) else None
+                out[name] = _ordered(kind.field(name), out[name], order or [], before or [])
     return out
 
 
@@ -194,7 +195,7 @@ def _merged(kind: Type, old: Any, value: Any, ordered: bool) -> Any:
     if not kind.merge_key:
         items = list(old or [])
         items += [v for v in value if v not in items]
-        return items
+        return _ordered(kind, items, value, old or [])
     return _merge_items(kind, old or [], value)
 
 
@@ -213,7 +214,7 @@ def _merge_items(kind: Type, old: list[Any], patch: list[Any]) -> list[Any]:
             items.append(strategic(element, {}, part))
         else:
             items[at] = strategic(element, items[at], part)
-    return items
+    return _ordered(kind, items, patch, old)
 
 
 def _go(value: Any) -> str:
@@ -224,18 +225,24 @@ def _go(value: Any) -> str:
     return str(value)
 
 
-def _ordered(kind: Type, items: list[Any], order: list[Any]) -> list[Any]:
-    """Items that `order` names come in its order; the others stay behind what they stood behind."""
-    key = kind.merge_key
-    wanted = [o.get(key) if key and isinstance(o, dict) else o for o in order]
-    named = {repr(w): n for n, w in enumerate(wanted)}
+def _identity(kind: Type, item: Any) -> str:
+    """What makes an item of a merged list the same as another: its merge key, or itself."""
+    return repr(item.get(kind.merge_key) if kind.merge_key and isinstance(item, dict) else item)
 
-    def place(item: Any) -> int | None:
-        return named.get(repr(item.get(key) if key and isinstance(item, dict) else item))
 
-    listed = sorted((i for i in items if place(i) is not None), key=lambda i: place(i) or 0)
+def _ordered(kind: Type, items: list[Any], order: list[Any], before: list[Any]) -> list[Any]:
+    """Items that `order` names in its order, the others as in `before`, interleaved as the live list had them.
+
+    apimachinery `strategicpatch.mergeSortedSlice`: what the live list does not know goes in front.
+    """
+    wanted = {_identity(kind, o): n for n, o in reversed(list(enumerate(order)))}
+    live = {_identity(kind, o): n for n, o in reversed(list(enumerate(before)))}
+    keyed = [(_identity(kind, i), i) for i in items]
+    right = sorted((k for k in keyed if k[0] in wanted), key=lambda k: wanted[k[0]])
+    left = sorted((k for k in keyed if k[0] not in wanted), key=lambda k: live.get(k[0], len(live)))
     out: list[Any] = []
-    rest = iter(listed)
-    for item in items:
-        out.append(item if place(item) is None else next(rest))
-    return out
+    while left and right:
+        known = left[0][0] in live and right[0][0] in live
+        first = left if known and live[left[0][0]] < live[right[0][0]] else right
+        out.append(first.pop(0)[1])
+    return out + [i for _, i in left + right]

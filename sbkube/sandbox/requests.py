@@ -8,14 +8,18 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import bodies, lists, subresources
+from sbkube.sandbox import bodies, lists, options, subresources
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.api import Api
+from sbkube.sandbox.negotiation import accepted, check_kind
 from sbkube.sandbox.routing import Target
-from sbkube.sandbox.status import bad_request, method_not_allowed, path_not_found
+from sbkube.sandbox.status import method_not_allowed, path_not_found
 from sbkube.sandbox.watch import Wanted
 
 Json = dict[str, Any]
+# Kinds whose deletion answers with the object (`ReturnDeletedObject`).
+_RETURNED = {"PersistentVolume", "PersistentVolumeClaim", "Pod", "PodTemplate", "ResourceQuota", "Service",
+             "ServiceAccount"}  # fmt: skip
 _METHODS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -35,7 +39,7 @@ class Request:
     def verb(self) -> str:
         """The API's verb: get, list, watch, create, update, patch, delete or deletecollection."""
         if self.method == "GET":
-            if self.query.get("watch") in ("true", "1"):
+            if self.target.watching or options.flag(self.query, "watch"):
                 return "watch"
             return "get" if self.target.name else "list"
         if self.method == "DELETE":
@@ -48,16 +52,9 @@ class Request:
         return bool(self.query.get("dryRun"))
 
     def options(self) -> Options:
-        """The write options of the query. Raises StatusError 400."""
-        if self.query.get("dryRun", "All") not in ("All", ""):
-            raise bad_request(f"invalid dryRun: {self.query['dryRun']}")
-        manager = self.query.get("fieldManager") or self.agent.partition("/")[0] or "unknown"
-        return Options(
-            manager=manager,
-            dry_run=self.dry_run,
-            force=self.query.get("force") in ("true", "1"),
-            validation=self.query.get("fieldValidation") or "Warn",
-        )
+        """The write options of the query. Raises StatusError 422."""
+        applies = self.verb == "patch" and self.content_type.startswith("application/apply-patch")
+        return options.writing(self.verb, self.query, self.agent, applies)
 
 
 @dataclass(slots=True)
@@ -73,6 +70,7 @@ class Answer:
 def carry_out(api: Api, ask: Request) -> Answer:
     """Does what the request asks. Raises StatusError."""
     target, verb = ask.target, ask.verb
+    accepted(ask.accept)
     if target.subresource:
         return _subresource(api, ask)
     if verb not in target.kind.verbs and not (verb == "watch" and target.name):
@@ -90,52 +88,53 @@ def _list(api: Api, ask: Request) -> Answer:
 
 
 def _create(api: Api, ask: Request) -> Answer:
-    target, options = ask.target, ask.options()
+    target, how = ask.target, ask.options()
     if target.name:
         raise method_not_allowed()
-    obj = _object(ask)
+    obj = _object(api, ask, how)
     if target.kind.verbs == ("create",):
         return Answer(subresources.review(target.kind, obj), 201)
-    made = api.create(target.kind, target.namespace, obj, options)
-    return Answer(lists.presented(target.kind, made, ask.accept), 201, warnings=options.warnings)
+    made = api.create(target.kind, target.namespace, obj, how)
+    return Answer(lists.presented(target.kind, made, ask.accept), 201, warnings=how.warnings)
 
 
-def _object(ask: Request) -> Json:
-    obj = bodies.read_object(ask.content_type, ask.body)
-    if not isinstance(obj, dict):
-        raise bad_request("the object provided is unrecognized (must be of type object)")
+def _object(api: Api, ask: Request, how: Options) -> Json:
+    """The object of the body, which has to be of the kind that the path names."""
     kind = ask.target.kind
-    sent = (obj.get("apiVersion") or kind.api_version, obj.get("kind") or kind.kind)
-    if not ask.target.subresource and sent != (kind.api_version, kind.kind):
-        raise bad_request(f"{sent[1]} in version {sent[0]!r} cannot be handled as a {kind.kind}".replace("'", '"'))
+    obj = bodies.read_object(ask.content_type, ask.body, kind.kind)
+    if not ask.target.subresource or ask.target.subresource == "status":
+        check_kind(api.registry, kind, obj)
+        if how.validation != "Ignore":
+            how.repeated = bodies.twice(ask.content_type, ask.body, obj)
     return obj
 
 
 def _update(api: Api, ask: Request) -> Answer:
-    target, options = ask.target, ask.options()
-    found = api.update(target.kind, target.namespace, target.name, _object(ask), options, target.subresource)
-    return Answer(lists.presented(target.kind, found, ask.accept), warnings=options.warnings)
+    target, how = ask.target, ask.options()
+    obj = _object(api, ask, how)
+    missing = api.find(target.kind, target.namespace, target.name) is None
+    found = api.update(target.kind, target.namespace, target.name, obj, how, target.subresource)
+    body = lists.presented(target.kind, found, ask.accept)
+    return Answer(body, 201 if missing else 200, warnings=how.warnings)
 
 
 def _patch(api: Api, ask: Request) -> Answer:
-    target, options = ask.target, ask.options()
-    how, body = bodies.read_patch(ask.content_type, ask.body, target.kind.custom)
-    if how == "apply" and not ask.query.get("fieldManager"):
-        raise subresources.needs_manager()
-    found, created = api.patch(target.kind, target.namespace, target.name, how, body, options, target.subresource)
+    target, custom = ask.target, ask.target.kind.custom
+    how, body = bodies.read_patch(ask.content_type, ask.body, custom)
+    opts = ask.options()
+    found, created = api.patch(target.kind, target.namespace, target.name, how, body, opts, target.subresource)
     body = lists.presented(target.kind, found, ask.accept)
-    return Answer(body, 201 if created else 200, warnings=options.warnings)
+    return Answer(body, 201 if created else 200, warnings=opts.warnings)
 
 
 def _deletion(ask: Request) -> Deletion:
-    body = bodies.read_object(ask.content_type, ask.body) if ask.body else {}
-    return Deletion.of(body if isinstance(body, dict) else {}, ask.query)
+    return options.deleting(bodies.read_object(ask.content_type, ask.body) if ask.body else {}, ask.query)
 
 
 def _delete(api: Api, ask: Request) -> Answer:
     target = ask.target
     obj, gone = api.delete(target.kind, target.namespace, target.name, _deletion(ask))
-    if not gone or target.kind.kind == "Pod":
+    if not gone or (target.kind.group == "" and target.kind.kind in _RETURNED):
         return Answer(obj)
     return Answer(subresources.deleted(target.kind, obj))
 
@@ -174,7 +173,7 @@ def _subresource(api: Api, ask: Request) -> Answer:
         if ask.verb == "patch":
             how, obj = bodies.read_patch(ask.content_type, ask.body, target.kind.custom)
         elif ask.body:
-            obj = _object(ask)
+            obj = bodies.read_object(ask.content_type, ask.body, sub.kind)
         found = special(api, target, ask.verb, how, obj, ask.options())
         if isinstance(found, str):
             return Answer(found.encode(), content_type="text/plain")
@@ -184,6 +183,7 @@ def _subresource(api: Api, ask: Request) -> Answer:
 
 def wanted(api: Api, ask: Request) -> Wanted:
     """What a watch request asks for. Raises StatusError."""
+    accepted(ask.accept)
     return lists.wanted(api, ask.target, ask.query)
 
 

@@ -11,12 +11,13 @@ _NAMESPACE_PARTS = ("status", "finalize")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a request is about; `name` is "" for a collection."""
+    """What a request is about; `name` is "" for a collection. `watching`: the path itself asks for a watch."""
 
     kind: Kind
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    watching: bool = False
 
 
 def resolve(registry: Registry, path: str) -> Target | None:
@@ -28,6 +29,9 @@ def resolve(registry: Registry, path: str) -> Target | None:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return None
+    watching = rest[0] == "watch" and len(rest) > 1
+    if watching:
+        rest = rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2 and not (group == "" and rest[2] in _NAMESPACE_PARTS):
         namespace, rest = rest[1], rest[2:]
@@ -39,4 +43,4 @@ def resolve(registry: Registry, path: str) -> Target | None:
     name = rest[1] if len(rest) > 1 else ""
     if name and kind.namespaced and not namespace:
         return None
-    return Target(kind, namespace, name, rest[2] if len(rest) > 2 else "")
+    return Target(kind, namespace, name, rest[2] if len(rest) > 2 else "", watching)

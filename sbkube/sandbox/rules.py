@@ -9,11 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import admission as _admission
-from sbkube.sandbox import crds
+from sbkube.sandbox import crds, typed
 from sbkube.sandbox import defaults as _defaults
 from sbkube.sandbox.access import Deletion
-from sbkube.sandbox.kinds import Kind
-from sbkube.sandbox.status import Cause, bad_request, conflict
+from sbkube.sandbox.kinds import Kind, Registry
+from sbkube.sandbox.negotiation import conversion, not_registered
+from sbkube.sandbox.patches import PatchError
+from sbkube.sandbox.schema import type_of
+from sbkube.sandbox.status import (
+    Cause,
+    StatusError,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_resource,
+    precondition,
+)
 from sbkube.sandbox.zeros import zero_status
 
 if TYPE_CHECKING:
@@ -36,6 +47,8 @@ _GENERATIONS = {
     ("discovery.k8s.io", "EndpointSlice"),
 }  # fmt: skip
 
+_CONDITIONAL_GROUPS = {"policy", "coordination.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+                       "admissionregistration.k8s.io"}  # fmt: skip
 _CREATED_BY_UPDATE = {("coordination.k8s.io", "Lease"), ("", "Endpoints"), ("", "Event"), ("", "Service")}
 
 __all__ = ["zero_status"]
@@ -144,35 +157,93 @@ def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
 
 
 def check_apply(kind: Kind, namespace: str, name: str, body: Any) -> None:
-    """Refuses an applied object that is not one, or is another one."""
-    if not isinstance(body, dict):
-        raise bad_request(
-            "error decoding YAML: json: cannot unmarshal into Go value of type map[string]interface {}"
-        )
-    metadata = body.get("metadata") or {}
+    """Refuses an applied object that is of another kind or object, or does not fit the schema."""
+    version, what = body.get("apiVersion") or "", body.get("kind") or ""
+    if (version, what) != (kind.api_version, kind.kind):
+        group, _, short = str(version).rpartition("/")
+        raise bad_request(f"invalid object type: {group}/{short}, Kind={what}")
+    metadata = body.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
     if metadata.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    sent = metadata.get("name", name)
+    sent = metadata.get("name") or name
     if sent != name:
         raise bad_request(f"the name of the object ({sent}) does not match the name on the URL ({name})")
+    wrong = typed.problems(type_of(kind), body)
+    if wrong:
+        where = f"{metadata.get('namespace', '')}/{sent}; {kind.group}/{kind.version}, Kind={kind.kind}"
+        raise StatusError(500, "", f"failed to create typed patch object ({where}): {wrong}")
+
+
+def patch_failed(error: PatchError) -> StatusError:
+    """The refusal of a patch that cannot be carried out; what fails in a JSON patch is not told."""
+    if error.code == 422:
+        text = "the server rejected our request due to an error in our request"
+        return StatusError(422, "Invalid", text, {})
+    return StatusError(error.code, "BadRequest" if error.code == 400 else "", str(error))
+
+
+def other_kind(registry: Registry, kind: Kind, new: Json) -> str:
+    """Why the result of a patch is no longer of its kind; "" when it is."""
+    version, name = new.get("apiVersion"), new.get("kind")
+    if (version, name) == (kind.api_version, kind.kind):
+        return ""
+    found = registry.by_kind(str(version), str(name))
+    if found is not None and not kind.custom:
+        return conversion(found, kind)
+    return not_registered(str(name), str(version))
+
+
+def check_uid(kind: Kind, live: Json, new: Json) -> None:
+    """Refuses a patch that changes the uid (the server checks metadata twice and says so twice)."""
+    sent = (new.get("metadata") or {}).get("uid")
+    if sent and sent != live["metadata"]["uid"]:
+        cause = Cause("FieldValueInvalid", f'Invalid value: "{sent}": field is immutable', "metadata.uid")
+        raise invalid(kind, live["metadata"]["name"], [cause, cause])
+
+
+def other_uid(kind: Kind, live: Json, sent: str) -> StatusError:
+    """409 of an update that names another object by its uid, as the storage says it."""
+    metadata = live["metadata"]
+    place = f"{kind.group}/{kind.plural}" if kind.custom else kind.plural
+    place = {"services": "services/specs", "nodes": "minions"}.get(place, place)
+    parts = ("/registry", place, metadata.get("namespace", ""), metadata["name"])
+    return conflict(
+        kind,
+        metadata["name"],
+        f"StorageError: invalid object, Code: 4, Key: {'/'.join(p for p in parts if p)}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: UID in precondition: {sent}, "
+        f"UID in object meta: {metadata['uid']}",
+    )
+
+
+def needs_version(kind: Kind) -> bool:
+    """Whether updates have to name the version they change (no `AllowUnconditionalUpdate`)."""
+    return kind.custom or kind.group in _CONDITIONAL_GROUPS
+
+
+def no_version(kind: Kind, name: str) -> StatusError:
+    """422 of an update that has to name a version and does not."""
+    text = "Invalid value: 0: must be specified for an update"
+    return invalid_resource(kind, name, [Cause("FieldValueInvalid", text, "metadata.resourceVersion")])
 
 
 def check_preconditions(kind: Kind, live: Json, how: Deletion) -> None:
     """Refuses a deletion whose preconditions do not hold."""
     metadata = live["metadata"]
-    name = metadata["name"]
     if how.uid and how.uid != metadata["uid"]:
-        raise conflict(
+        raise precondition(
             kind,
-            name,
-            f"Precondition failed: UID in precondition: {how.uid}, UID in object meta: {metadata['uid']}",
+            metadata["name"],
+            f"the UID in the precondition ({how.uid}) does not match the UID in record ({metadata['uid']}). "
+            "The object might have been deleted and then recreated",
         )
     if how.resource_version and how.resource_version != metadata["resourceVersion"]:
-        raise conflict(
+        raise precondition(
             kind,
-            name,
-            f"Precondition failed: ResourceVersion in precondition: {how.resource_version}, "
-            f"ResourceVersion in object meta: {metadata['resourceVersion']}",
+            metadata["name"],
+            f"the ResourceVersion in the precondition ({how.resource_version}) does not match the "
+            f"ResourceVersion in record ({metadata['resourceVersion']}). The object might have been modified",
         )
 
 

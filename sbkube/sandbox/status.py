@@ -68,9 +68,12 @@ def not_found(kind: Kind, name: str) -> StatusError:
     return StatusError(404, "NotFound", f'{kind.resource} "{name}" not found', _details(kind, name))
 
 
-def already_exists(kind: Kind, name: str) -> StatusError:
-    """409 for a create of what is there."""
-    return StatusError(409, "AlreadyExists", f'{kind.resource} "{name}" already exists', _details(kind, name))
+def already_exists(kind: Kind, name: str, *, going: bool = False) -> StatusError:
+    """409 for a create of what is there, or is still going away."""
+    text = f'{kind.resource} "{name}" already exists'
+    return StatusError(
+        409, "AlreadyExists", f"object is being deleted: {text}" if going else text, _details(kind, name)
+    )
 
 
 def conflict(kind: Kind, name: str, why: str) -> StatusError:
@@ -104,6 +107,33 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> StatusError:
     details = _details(kind, name, by_kind=True)
     details["causes"] = _causes(causes)
     return StatusError(422, "Invalid", f'{kind.qualified} "{name}" is invalid: {text}', details)
+
+
+def invalid_resource(kind: Kind, name: str, causes: Sequence[Cause]) -> StatusError:
+    """422 that names the resource in place of the kind, as the storage layer does."""
+    text = ", ".join(str(c) for c in causes)
+    details = {**_details(kind, name), "causes": _causes(causes)}
+    return StatusError(422, "Invalid", f'{kind.resource} "{name}" is invalid: {text}', details)
+
+
+def precondition(kind: Kind, name: str, why: str) -> StatusError:
+    """409 of a deletion whose preconditions fail; it names the kind in place of the resource."""
+    text = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
+    return StatusError(409, "Conflict", text, _details(kind, name, by_kind=True))
+
+
+def invalid_options(options: str, causes: Sequence[Cause]) -> StatusError:
+    """422 for options of a request (`options`: CreateOptions, ListOptions and so on)."""
+    texts = list(dict.fromkeys(str(c) for c in causes))
+    text = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+    details = {"group": "meta.k8s.io", "kind": options, "causes": _causes(causes)}
+    return StatusError(422, "Invalid", f'{options}.meta.k8s.io "" is invalid: {text}', details)
+
+
+def invalid_patch(patch: str, why: str) -> StatusError:
+    """422 for a patch whose result cannot be read; `patch` is the patch as Go prints it."""
+    cause = Cause("FieldValueInvalid", f"Invalid value: {patch}: {why}", "patch")
+    return StatusError(422, "Invalid", f' "" is invalid: {cause}', {"causes": _causes([cause])})
 
 
 def _causes(causes: Sequence[Cause]) -> list[Json]:
@@ -158,6 +188,12 @@ def not_acceptable(accepted: Sequence[str]) -> StatusError:
         "NotAcceptable",
         "only the following media types are accepted: " + ", ".join(accepted),
     )
+
+
+def no_representation(available: Sequence[str]) -> StatusError:
+    """406 as the router says it: no media type that the client accepts is served at all."""
+    text = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(available)
+    return StatusError(406, "NotAcceptable", text, {})
 
 
 def expired(message: str) -> StatusError:

@@ -129,6 +129,20 @@ class Store:
         """The kept changes after `rv`; ask `oldest` first whether all of them are kept."""
         return (e for e in tuple(self._events) if e.rv > rv)
 
+    def as_of(self, resource: str, namespace: str, rv: int) -> list[tuple[Key, Json]]:
+        """`items` as they were at `rv`; ask `oldest` first whether that is still known."""
+        found = dict(self.items(resource, namespace))
+        for event in reversed(self._events):
+            if event.rv <= rv:
+                break
+            if event.resource != resource or namespace not in ("", event.namespace):
+                continue
+            if event.old is None:
+                found.pop((event.namespace, event.name), None)
+            else:
+                found[event.namespace, event.name] = event.old
+        return sorted(found.items(), key=_key)
+
     async def flushed(self) -> None:
         """Returns when everything written so far is committed. Raises sqlite3.Error when it cannot be."""
         if not self._pending:

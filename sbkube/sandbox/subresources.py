@@ -11,21 +11,10 @@ from sbkube.sandbox.api import Api, copied
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.routing import Target
 from sbkube.sandbox.selectors import selector_text
-from sbkube.sandbox.status import Cause, StatusError, bad_request
+from sbkube.sandbox.status import bad_request
 
 Json = dict[str, Any]
 LOG_ANNOTATION = "sandbox.sbkube.dev/log"
-
-
-def needs_manager() -> StatusError:
-    """422 for an apply without field manager."""
-    cause = Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
-    details = {
-        "group": "meta.k8s.io",
-        "kind": "PatchOptions",
-        "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field}],
-    }
-    return StatusError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {cause}', details)
 
 
 def deleted(kind: Kind, obj: Json) -> Json:
