@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import sbkube
 from sbkube.edges import kubeconfig, process
 from sbkube.edges.connection import Connection, Limits, Request
 from sbkube.errors import ClusterUnreachable, SbkubeError
@@ -133,7 +132,7 @@ class Sandbox:
 
     def _command(self, options: Sequence[str]) -> process.Command:
         # -P: nothing in the current folder may shadow a module; the path leads to this very sbkube.
-        root = str(Path(sbkube.__file__).resolve().parent.parent)
+        root = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, (root, self._environ.get("PYTHONPATH", ""))))
         argv = (sys.executable, "-P", "-m", MODULE, "--dir", str(self.folder), *options)
         return process.Command(argv, env=dict(self._environ) | {"PYTHONPATH": path}, folder=self.folder)
