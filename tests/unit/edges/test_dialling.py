@@ -38,8 +38,8 @@ def server(made: certs.Certificates, tmp_path: Path) -> Iterator[StubServer]:
         yield running
 
 
-def ask(access: Access) -> bytes:
-    connection = Connection(access, limits=QUICK)
+def ask(access: Access, limits: Limits = QUICK) -> bytes:
+    connection = Connection(access, limits=limits)
     try:
         return connection.request(GET).body
     finally:
@@ -86,7 +86,7 @@ def test_certificates_that_are_none(tls: Tls) -> None:
 
 def test_https_to_something_plain() -> None:
     with StubServer() as plain, pytest.raises(ClusterUnreachable, match=r"TLS failed|no answer"):
-        ask(Access(plain.url.replace("http:", "https:")))
+        ask(Access(plain.url.replace("http:", "https:")), Limits(connect=0.5, retries=0))
 
 
 class Proxy:
