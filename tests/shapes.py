@@ -11,7 +11,7 @@ def configmap(name: str, **data: str) -> dict[str, Any]:
 
 
 def deployment(name: str, *, replicas: int = 1, **annotations: str) -> dict[str, Any]:
-    """A Deployment; `annotations` go on its pods, with `/` and `.` of the sandbox's own as `fail` and `ready_after`."""
+    """A Deployment; `annotations` are the sandbox's own for its pods: `fail`, `ready_after`."""
     own = {f"sandbox.sbkube.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
     return {
         "apiVersion": "apps/v1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from integration.conftest import Bench
 from ledger_plans import PASSWORD, apply, config_map, live, outcome, plan_of
+from shapes import configmap
 
+from sbkube.edges.cluster import HttpCluster
 from sbkube.errors import ClusterError, StateLocked
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
 from sbkube.models.outcome import OpState
@@ -206,3 +210,28 @@ def test_one_database_may_be_shared_by_trackers(file: Path) -> None:
     with pytest.raises(StateLocked):
         one.acquire(TARGET, "a")
         two.acquire(TARGET, "b")
+
+
+def test_from_apply_to_the_row_and_back_through_rollback(bench: Bench, api_server: HttpCluster) -> None:
+    """What the command line did can be read from the database alone, and undone from it."""
+    bench.write("m.yaml", configmap("settings", colour="blue"))
+    bench.project({"plain": {"type": "yaml", "manifests": ["m.yaml"]}})
+    bench.ok("apply", "-y")
+    bench.write("m.yaml", configmap("settings", colour="red"))
+    bench.ok("apply", "-y")
+    ledger = DeploymentTracker(os.environ["SBKUBE_STATE_URL"])
+    newest, first = (ledger.detail(r.deployment_id) for r in ledger.list_deployments(project=bench.namespace))
+    created = next(row for row in first.resources if row.key.kind == "ConfigMap")
+    changed = next(row for row in newest.resources if row.key.kind == "ConfigMap")
+    assert created.before is None and created.after is not None and created.after["data"] == {"colour": "blue"}
+    assert changed.before == created.after
+    assert changed.after is not None and changed.after["data"] == {"colour": "red"}
+    assert changed.intent is not None and changed.intent["data"] == {"colour": "red"}
+    bench.ok("rollback", "-y")
+    live = api_server.get(created.key)
+    assert live is not None and live["data"] == {"colour": "blue"}
+    undone = ledger.detail(ledger.list_deployments(project=bench.namespace)[0].deployment_id)
+    assert undone.deployment.parent == newest.deployment.deployment_id
+    assert [row.state for row in undone.resources] == [OpState.APPLIED]
+    assert ledger.verify().ok
+    ledger.close()
