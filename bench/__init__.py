@@ -1,0 +1,1 @@
+"""How fast sbkube is beside its peers. `python -m bench` measures; nothing here passes or fails."""

@@ -1,0 +1,42 @@
+"""A simulated API server for one side of one pair, in a folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sbkube.edges.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder of one's own, and the environment in which programs see only what is in it."""
+
+    folder: Path
+    env: dict[str, str]
+
+
+@contextlib.contextmanager
+def place() -> Iterator[Place]:
+    """A home, a state database and no cluster."""
+    with tempfile.TemporaryDirectory(prefix="sbkube-bench-") as name:
+        folder = Path(name)
+        env = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TMPDIR") if key in os.environ}
+        env |= {"HOME": name, "SBKUBE_STATE_URL": str(folder / "state" / "deployments.db")}
+        yield Place(folder, env)
+
+
+@contextlib.contextmanager
+def server() -> Iterator[Place]:
+    """A place with an empty server, whose pods are ready at once: nobody's waiting is to be measured."""
+    with place() as own:
+        sandbox = Sandbox(own.folder / "sandbox", own.env)
+        sandbox.up(ready_delay=0)
+        try:
+            yield Place(own.folder, own.env | sandbox.environment())
+        finally:
+            sandbox.down()
