@@ -152,7 +152,10 @@ class HttpCluster:
         key = ResourceKey.of(body)
         query = f"fieldManager={quote(manager)}&fieldValidation=Strict&force={'true' if force else 'false'}{more}"
         path = f"{_path(self._type(key), key.namespace, key.name)}?{query}"
-        return self._json(Request("PATCH", path, _bytes(body, key), APPLY, subject=key))
+        try:
+            return self._json(Request("PATCH", path, _bytes(body, key), APPLY, subject=key))
+        except ClusterError as error:
+            raise _replaced(error) or error from None
 
     def create(self, body: Mapping[str, Any], *, manager: str) -> Json:
         """Create; 409 AlreadyExists when it is there. A lost answer is ClusterUnreachable: read to find out."""
@@ -262,6 +265,19 @@ def _bytes(body: Mapping[str, Any], key: ResourceKey) -> bytes:
         return orjson.dumps(body, default=_plain)
     except TypeError as error:
         raise ClusterError(f"cannot be written as JSON: {error}", code=400, subject=str(key)) from error
+
+
+def _replaced(error: ClusterError) -> ClusterError | None:
+    """A precondition on the uid that failed, which API servers call an immutable field (422), as the 409 it is."""
+    if error.code != 422 or {field for field, _ in error.causes} != {"metadata.uid"}:
+        return None
+    return ClusterError(
+        "it was deleted and created again by somebody (another uid)",
+        code=409,
+        reason="Conflict",
+        subject=error.subject,
+        hint="plan again",
+    )
 
 
 def _plain(value: object) -> object:

@@ -105,6 +105,7 @@ def test_uid_and_version_in_the_body_are_preconditions(http: HttpCluster, space:
     with pytest.raises(ClusterError) as caught:
         http.apply(other, manager=ME, force=True)
     assert caught.value.conflict
+    assert caught.value.causes == ()
 
 
 def test_missing_namespaces_and_kinds(http: HttpCluster, space: str) -> None:
