@@ -69,9 +69,8 @@ def test_functions_have_at_most_60_lines_and_7_parameters() -> None:
                 [a for a in (*args.posonlyargs, *args.args, *args.kwonlyargs) if a.arg not in {"self", "cls"}]
             )
             if length > 60 or (count > 7 and function.name != "open_project"):
-                bad.append(
-                    f"{path.relative_to(ROOT)}:{function.lineno} {function.name}: {length} lines, {count} parameters"
-                )
+                where = f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
+                bad.append(f"{where}: {length} lines, {count} parameters")
     assert bad == []
 
 
