@@ -26,7 +26,7 @@ Request = tuple[str, bytes]
 def requests(file: Path, namespace: str) -> list[Request]:
     """Path and body of the apply of every ConfigMap in a file of JSON documents."""
     found = []
-    for text in file.read_text().split("---\n"):
+    for text in file.read_text().split("---\n")[1:]:
         name = json.loads(text)["metadata"]["name"]
         found.append((f"/api/v1/namespaces/{namespace}/configmaps/{name}", text.encode()))
     return found

@@ -98,4 +98,5 @@ def _config_map(app: str, index: int) -> dict[str, Any]:
 
 
 def _documents(objects: list[dict[str, Any]]) -> str:
-    return "---\n".join(json.dumps(item, indent=1) + "\n" for item in objects)
+    # The first line keeps kubectl 1.32 from taking the file for JSON.
+    return "".join("---\n" + json.dumps(item, indent=1) + "\n" for item in objects)
