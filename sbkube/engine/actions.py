@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sbkube.engine.compare import Live
+from sbkube.engine.evidence import Overseer
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import ClusterError, SbkubeError
+from sbkube.errors import ClusterError, HelmError, Interrupted, SbkubeError
+from sbkube.models.health import Culprit
 from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
@@ -69,7 +71,8 @@ def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any
     done = Done(before=planned_before(operation))
     if operation.release is not None:
         done = _look(operation, hands)
-    reason = getattr(error, "reason", "") or error.slug
+    culprit = error.culprit if isinstance(error, ReleaseFailed) else None
+    reason = culprit.reason if culprit else getattr(error, "reason", "") or error.slug
     return Outcome(
         operation.id,
         OpState.FAILED,
@@ -78,6 +81,7 @@ def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any
         before=done.before,
         reason=reason,
         message=str(error),
+        culprit=culprit,
         release=done.release,
         previous=done.previous,
         objects=done.objects,
@@ -191,21 +195,44 @@ def _release(operation: Operation) -> ReleaseSpec:
     return operation.release
 
 
+class ReleaseFailed(HelmError):
+    """A Helm action failed, and we know which pod is to blame (if any)."""
+
+    def __init__(self, error: SbkubeError, culprit: Culprit | None) -> None:
+        super().__init__(f"{culprit}" if culprit else error.message, subject=error.subject, hint=error.hint)
+        self.culprit = culprit
+
+
+def _overseen(operation: Operation, hands: Hands, act: Callable[[Overseer], ReleaseRecord]) -> Done:
+    """Run a Helm action under an overseer, so that a pod that cannot start ends it early and is named.
+
+    With `atomic` Helm must get the chance to undo its work, so it is not stopped.
+    """
+    spec = _release(operation)
+    keys = [change.key for change in operation.changes]
+    with Overseer(hands.world, keys, hands.cancel, may_stop=spec.wait and not spec.atomic) as overseer:
+        try:
+            return _release_done(operation, hands, act(overseer))
+        except (HelmError, Interrupted) as error:
+            if isinstance(error, Interrupted) and hands.cancel.is_set():
+                raise
+            raise ReleaseFailed(error, overseer.blame() if spec.wait else None) from error
+
+
 def install_release(operation: Operation, hands: Hands) -> Done:
     """First install of a release."""
-    return _release_done(operation, hands, hands.world.helm.install(_release(operation), hands.cancel))
+    return _overseen(operation, hands, lambda token: hands.world.helm.install(_release(operation), token))
 
 
 def upgrade_release(operation: Operation, hands: Hands) -> Done:
     """A new revision of a release."""
-    return _release_done(operation, hands, hands.world.helm.upgrade(_release(operation), hands.cancel))
+    return _overseen(operation, hands, lambda token: hands.world.helm.upgrade(_release(operation), token))
 
 
 def rollback_release(operation: Operation, hands: Hands) -> Done:
     """A new revision with the content of an old one."""
-    spec = _release(operation)
-    record = hands.world.helm.rollback(spec, operation.target_revision, hands.cancel)
-    return _release_done(operation, hands, record)
+    spec, target = _release(operation), operation.target_revision
+    return _overseen(operation, hands, lambda token: hands.world.helm.rollback(spec, target, token))
 
 
 def uninstall_release(operation: Operation, hands: Hands) -> Done:

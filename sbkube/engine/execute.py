@@ -45,6 +45,13 @@ def execute(
     return _Execution(plan, world, lock, cancel, journal).run()
 
 
+def subject_of(operation: Operation) -> str:
+    """What an operation is about, in words for people."""
+    if operation.release is not None:
+        return f"release {operation.release.namespace}/{operation.release.name}"
+    return str(operation.key) if operation.key else operation.app
+
+
 class _Execution:
     def __init__(
         self, plan: Plan, world: Surroundings, lock: RunLock, cancel: threading.Event, journal: Journal
@@ -186,7 +193,7 @@ class _Execution:
             "evidence",
             outcome.ended,
             app=op.app,
-            subject=outcome.culprit.subject if outcome.culprit else str(op.key or op.id),
+            subject=outcome.culprit.subject if outcome.culprit else subject_of(op),
             status=outcome.reason,
             message=outcome.message,
             data={"detail": "\n".join(lines)},

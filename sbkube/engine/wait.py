@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from sbkube.engine.evidence import LOOK, Doom, find_culprit
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, SbkubeError
 from sbkube.health import assess
-from sbkube.health.culprit import explain, fatal_reason, log_source
-from sbkube.models.health import Culprit, Health, HealthStatus
+from sbkube.models.health import Culprit, Health
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Operation
 from sbkube.models.resource import ResourceKey, ResourceType
 from sbkube.ports import CancelToken, Json
 
-GRACE = 6.0  # seconds that a pod may show a fatal reason before it is believed
-_LOOK = 1.0  # seconds between two looks at pods of what is not ready yet
 _Place = tuple[str, str, str]  # apiVersion, kind, namespace
 
 
@@ -93,7 +91,7 @@ class Waiter:
         self._world = world
         self._view = view
         self._cancel = cancel
-        self._fatal_since: dict[str, float] = {}
+        self._doom = Doom(world)
 
     def wait(self, operation: Operation) -> Outcome:
         """Until all are ready, one has failed for good, `timeout` seconds have passed, or we are told to stop."""
@@ -107,8 +105,8 @@ class Waiter:
                 if not pending:
                     return Outcome(operation.id, OpState.APPLIED, started, clock.now())
                 failed = next((k for k, h in pending.items() if h.failed), None)
-                if failed is None and clock.monotonic() - looked > _LOOK:
-                    failed, looked = self._doomed(pending), clock.monotonic()
+                if failed is None and clock.monotonic() - looked > LOOK:
+                    failed, looked = self._doom.look(pending), clock.monotonic()
                 if failed is not None or clock.monotonic() > deadline:
                     return self._failure(operation, failed, pending, started)
                 if self._cancel.wait(delay):
@@ -122,21 +120,6 @@ class Waiter:
         key, health = next(iter(pending.items()))
         text = health.message or health.reason
         self._world.emit("wait.progress", app=operation.app, subject=str(key), status=health.status, message=text)
-
-    def _doomed(self, pending: Mapping[ResourceKey, Health]) -> ResourceKey | None:
-        """Something whose pods have shown a fatal reason for longer than the grace period."""
-        for key in pending:
-            for pod in pods_of(self._world, key):
-                name = pod["metadata"]["name"]
-                if not fatal_reason(pod):
-                    self._fatal_since.pop(name, None)
-                elif (
-                    self._world.clock.monotonic()
-                    - self._fatal_since.setdefault(name, self._world.clock.monotonic())
-                    > GRACE
-                ):
-                    return key
-        return None
 
     def _failure(
         self, operation: Operation, failed: ResourceKey | None, pending: Mapping[ResourceKey, Health], started: Any
@@ -162,52 +145,3 @@ class Waiter:
             message=message,
             culprit=culprit,
         )
-
-
-def pods_of(world: Surroundings, key: ResourceKey) -> Sequence[Json]:
-    """Pods below an object, by owner references (through ReplicaSets and Jobs), the newest first."""
-    cluster = world.cluster
-    owner = cluster.get(key)
-    pod_kind = cluster.resource_type("v1", "Pod")
-    if owner is None or pod_kind is None or not key.namespace:
-        return ()
-    if key.kind == "Pod":
-        return (owner,)
-    uids = {owner["metadata"]["uid"]}
-    for api_version, kind in (("apps/v1", "ReplicaSet"), ("batch/v1", "Job")):
-        middle = cluster.resource_type(api_version, kind)
-        if middle is not None and key.kind in {"Deployment", "CronJob"}:
-            uids |= {o["metadata"]["uid"] for o in cluster.list(middle, key.namespace) if _owned(o, uids)}
-    pods = [pod for pod in cluster.list(pod_kind, key.namespace) if _owned(pod, uids)]
-    return sorted(pods, key=lambda p: str(p["metadata"].get("creationTimestamp")), reverse=True)
-
-
-def _owned(body: Mapping[str, Any], uids: set[str]) -> bool:
-    return any(ref.get("uid") in uids for ref in body["metadata"].get("ownerReferences") or ())
-
-
-def find_culprit(world: Surroundings, key: ResourceKey) -> Culprit | None:
-    """The pod that keeps an object from being ready, with its reason, events and last log lines."""
-    try:
-        for pod in pods_of(world, key):
-            if assess(pod).status is not HealthStatus.READY:
-                return explain(pod, _events(world, pod), _log(world, pod))
-    except SbkubeError:
-        return None  # evidence is best effort: the failure itself is reported by the caller
-    return None
-
-
-def _events(world: Surroundings, pod: Json) -> list[Json]:
-    kind = world.cluster.resource_type("v1", "Event")
-    if kind is None:
-        return []
-    meta = pod["metadata"]
-    return world.cluster.list(kind, meta["namespace"], fields=f"involvedObject.name={meta['name']}")
-
-
-def _log(world: Surroundings, pod: Json) -> str:
-    source = log_source(pod)
-    if source is None:
-        return ""
-    meta = pod["metadata"]
-    return world.cluster.logs(meta["namespace"], meta["name"], source.container, tail=20, previous=source.previous)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
+import yaml
 from integration.conftest import Bench
 from shapes import WEB_CHART, WEB_VALUES, configmap, deployment
 
@@ -120,6 +122,18 @@ def test_a_pod_that_cannot_start_fails_with_its_name_and_reason(bench: Bench) ->
     assert "ImagePullBackOff" in text and "broken-" in text
     assert bench.ok("history", "-o", "json").json["deployments"][0]["status"] == "failed"
     assert "ImagePullBackOff" in bench.ok("show", "latest").out
+
+
+def test_a_release_whose_pod_cannot_start_fails_early_with_its_name_and_reason(bench: Bench) -> None:
+    broken = yaml.safe_dump(deployment("broken", fail="CrashLoopBackOff"))
+    bench.project({"bad": {"type": "helm", "chart": bench.chart("bad", {"d.yaml": broken}), "timeout": 120}})
+    started = time.monotonic()
+    ran = bench.sbkube("apply", "-y", "-o", "json")
+    assert ran.code == ran.json["exit_code"] == 1
+    assert time.monotonic() - started < 60
+    error = ran.json["deployment"]["apps"][0]["error_message"]
+    assert "CrashLoopBackOff" in error and "Pod/broken-" in error
+    assert "CrashLoopBackOff" in bench.ok("show", "latest").out
 
 
 def test_stop_starts_no_other_app_and_continue_goes_on(bench: Bench, api_server: HttpCluster) -> None:
