@@ -131,7 +131,7 @@ def test_a_release_whose_pod_cannot_start_fails_early_with_its_name_and_reason(b
     ran = bench.sbkube("apply", "-y", "-o", "json")
     assert ran.code == ran.json["exit_code"] == 1
     assert time.monotonic() - started < 60
-    error = ran.json["deployment"]["apps"][0]["error_message"]
+    error = ran.json["deployment"]["apps"][0]["error"]
     assert "CrashLoopBackOff" in error and "Pod/broken-" in error
     assert "CrashLoopBackOff" in bench.ok("show", "latest").out
 
