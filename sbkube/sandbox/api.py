@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import fields, patches, rules, schema
+from sbkube.sandbox import conversion, fields, patches, rules, schema
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.decode import Unreadable, decode
 from sbkube.sandbox.fields import Manager, now
@@ -67,7 +67,7 @@ class Api:
 
     def shown(self, kind: Kind, obj: Json) -> Json:
         """A stored object in the version of `kind`."""
-        return obj if obj.get("apiVersion") == kind.api_version else {**obj, "apiVersion": kind.api_version}
+        return obj if obj.get("apiVersion") == kind.api_version else conversion.to_served(kind, obj)
 
     # ---- creating
 
@@ -119,7 +119,7 @@ class Api:
     def _born(self, kind: Kind, namespace: str, new: Json, options: Options) -> Json:
         """The object as it is created: system fields, defaults, admission, validation."""
         metadata = new["metadata"]
-        for gone in ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+        for gone in ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"):
             metadata.pop(gone, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = now()
@@ -240,6 +240,10 @@ class Api:
             new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         return new
 
+    def finish(self, kind: Kind, live: Json, new: Json, options: Options) -> Json:
+        """Stores `new`, whose managers are recorded, over `live`. Raises StatusError."""
+        return self._changed(kind, live, self._checked(kind, live, new, ""), options)
+
     def _changed(self, kind: Kind, live: Json, new: Json, options: Options) -> Json:
         """Stores a changed object, deletes it when its last finalizer is gone, keeps it when nothing changed."""
         rules.prepare(self, kind, new, live)
@@ -260,8 +264,7 @@ class Api:
         if options.dry_run:
             return new
         if kind.storage[2] and kind.storage != kind.gvk:
-            group, version, _ = kind.storage
-            new = {**new, "apiVersion": f"{group}/{version}" if group else version}
+            new = conversion.to_stored(kind, new)
         new["metadata"] = dict(new["metadata"])
         return self.shown(kind, self.store.put(kind.store_key, namespace, name, new))
 
@@ -293,7 +296,7 @@ class Api:
                 new = patches.strategic(schema.type_of(kind), live, body)
         except patches.PatchError as error:
             raise rules.patch_failed(error) from None
-        shown = printed(body) if how == "strategic" else orjson.dumps(new).decode()
+        shown = printed(body) if how == "strategic" else orjson.dumps(new, option=orjson.OPT_SORT_KEYS).decode()
         found = rules.other_kind(self.registry, kind, new)
         if found:
             raise invalid_patch(orjson.dumps(shown).decode(), found)
@@ -363,8 +366,10 @@ class Api:
             return live, True
         if not metadata.get("deletionTimestamp"):
             new["metadata"]["deletionTimestamp"] = now()
-            new["metadata"]["deletionGracePeriodSeconds"] = grace
-            if "generation" in metadata:
+            plain = kind.store_key in rules.WITHOUT_GRACE
+            if not plain:
+                new["metadata"]["deletionGracePeriodSeconds"] = grace
+            if "generation" in metadata and not plain:
                 new["metadata"]["generation"] = metadata["generation"] + 1
             rules.terminating(kind, new)
         elif new == live:

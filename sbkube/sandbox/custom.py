@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sbkube.sandbox import crds, schema, tables
@@ -10,6 +11,8 @@ from sbkube.sandbox.kinds import SCALE, Kind, Subresource, status_of
 from sbkube.sandbox.store import Event
 
 Json = dict[str, Any]
+# In the order in which discovery shows them for custom resources.
+_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
@@ -23,9 +26,12 @@ def kinds_of(crd: Json) -> list[tuple[Kind, Json]]:
         if not version.get("served"):
             continue
         declared = version.get("subresources") or {}
-        subs: list[Subresource] = [SCALE] if "scale" in declared else []
-        if "status" in declared:
-            subs.append(status_of(names["kind"]))
+        subs: list[Subresource] = [status_of(names["kind"])] if "status" in declared else []
+        if "scale" in declared:
+            places = declared["scale"] or {}
+            names_of = ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")
+            wanted, present, selected = (str(places.get(n) or "") for n in names_of)
+            subs.append(replace(SCALE, paths=(wanted, present, selected)))
         kind = Kind(
             group=spec["group"],
             version=version["name"],
@@ -35,6 +41,7 @@ def kinds_of(crd: Json) -> list[tuple[Kind, Json]]:
             namespaced=spec.get("scope") == "Namespaced",
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
+            verbs=_VERBS,
             subresources=tuple(subs),
             storage=(spec["group"], stored, names["kind"]),
             custom=True,

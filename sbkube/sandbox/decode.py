@@ -16,6 +16,7 @@ Json = dict[str, Any]
 _ROOT = "\0"
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _POSITION = re.compile(r"\[\d+\]")
+_RBAC = "rbac.authorization.k8s.io"
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 
 
@@ -51,6 +52,9 @@ def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
         out.obj = _struct(type_of(kind), obj, "", out.unknown)
         if not keep_empty and not kind.custom:
             out.obj = without_empty(type_of(kind), out.obj)
+            _drop_zeros(kind, out.obj)
+            if kind.group == _RBAC and obj.get("rules") == []:
+                out.obj["rules"] = []
     except WrongType as error:
         raise Unreadable(kind, str(error).replace(_ROOT, error.owner or kind.kind)) from None
     return out
@@ -63,6 +67,23 @@ class Unreadable(StatusError):
         text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
         super().__init__(400, "BadRequest", text)
         self.why = why
+
+
+# Counts in the status of workloads that are written even when they are zero; the others are `omitempty`.
+_POINTERS = ("collisionCount", "terminatingReplicas")
+_COUNTS = {
+    "Deployment": (),
+    "ReplicaSet": ("replicas",),
+    "StatefulSet": ("replicas", "availableReplicas"),
+    "DaemonSet": ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"),
+}
+
+
+def _drop_zeros(kind: Kind, obj: Json) -> None:
+    status = obj.get("status")
+    if kind.group == "apps" and kind.kind in _COUNTS and isinstance(status, dict):
+        kept = _COUNTS[kind.kind]
+        obj["status"] = {k: v for k, v in status.items() if v != 0 or k in kept or k in _POINTERS}
 
 
 def without_empty(kind: Type, obj: Json) -> Json:

@@ -117,6 +117,25 @@ def record_update(
     return _with_entries(new, entries)
 
 
+def record_scale(
+    kind: Kind, new: Json, manager: Manager, path: tuple[str, ...], changed: bool, operation: str, force: bool
+) -> Json:
+    """`new`, whose number of replicas at `path` was written through the scale subresource, with its new owner.
+
+    Raises StatusError 409 when an apply meets other owners and may not force.
+    """
+    fields: Fields = {}
+    for step in reversed(path):
+        fields = {step: fields}
+    entries = entries_of(new)
+    mine = next((e for e in entries if _is_mine(e, kind, manager, operation)), None)
+    others = [e for e in entries if e is not mine]
+    if changed:
+        others = _settle(others, fields, {}, force or operation == "Update")
+    owned = fieldset.union((mine or {}).get("fieldsV1") or {}, fields)
+    return _with_entries(new, [*others, _entry(kind, manager, operation, owned, None)])
+
+
 def clears_managers(obj: Json) -> bool:
     """Whether an update asks to forget all managers (`managedFields: [{}]`)."""
     return (obj.get("metadata") or {}).get("managedFields") == [{}]

@@ -13,13 +13,17 @@ _SUBRESOURCE_VERBS = ("get", "patch", "update")
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """One subresource; `group`, `version` are set only where its kind lives in another group (Scale)."""
+    """One subresource; `group`, `version` are set only where its kind lives in another group (Scale).
+
+    `paths`: where a custom resource keeps its replicas wanted, replicas present and selector.
+    """
 
     name: str
     kind: str
     verbs: tuple[str, ...] = _SUBRESOURCE_VERBS
     group: str = ""
     version: str = ""
+    paths: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,8 @@ BUILTIN: tuple[Kind, ...] = (
     _k("batch", "v1", "CronJob", "cronjobs", "short=cj cat=all status"),
     _k("batch", "v1", "Job", "jobs", "cat=all status"),
     _k(_NET, "v1", "Ingress", "ingresses", "short=ing status"),
+    _k(_NET, "v1", "IPAddress", "ipaddresses", "cluster short=ip"),
+    _k(_NET, "v1", "ServiceCIDR", "servicecidrs", "cluster status"),
     _k(_NET, "v1", "IngressClass", "ingressclasses", "cluster"),
     _k(_NET, "v1", "NetworkPolicy", "networkpolicies", "short=netpol"),
     _k("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", "short=pdb status"),
@@ -212,6 +218,7 @@ BUILTIN: tuple[Kind, ...] = (
     _k(_STORAGE, "v1", "CSINode", "csinodes", "cluster"),
     _k(_STORAGE, "v1", "CSIStorageCapacity", "csistoragecapacities"),
     _k(_STORAGE, "v1", "StorageClass", "storageclasses", "cluster short=sc"),
+    _k(_STORAGE, "v1", "VolumeAttributesClass", "volumeattributesclasses", "cluster short=vac"),
     _k(_STORAGE, "v1", "VolumeAttachment", "volumeattachments", "cluster status"),
     _k(_ADM, "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", "cluster cat=api-extensions"),
     _k(

@@ -80,7 +80,7 @@ def answer(api: Api, target: Target, query: Mapping[str, str], accept: str) -> J
     page, more = _page(items, after, rv, query)
     _, shape = accepted(accept)
     if shape == "Table":
-        return _table(target.kind, page, str(rv), more)
+        return _table(target.kind, page, str(rv), more, query.get("includeObject", ""))
     if shape == "PartialObjectMetadataList":
         return {"kind": shape, "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": str(rv), **more},
                 "items": [_partial(o) for o in page]}  # fmt: skip
@@ -144,21 +144,25 @@ def _partial(obj: Json) -> Json:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
 
 
-def presented(kind: Kind, obj: Json, accept: str) -> Any:
-    """One object in the form the client accepts."""
+def presented(kind: Kind, obj: Json, accept: str, include: str = "") -> Any:
+    """One object in the form the client accepts; `include`: what the rows of a table carry (`includeObject`)."""
     if "as=" not in accept:
         return obj
     _, shape = accepted(accept)
     if shape == "Table":
-        return _table(kind, [obj], obj["metadata"].get("resourceVersion", ""), {})
+        return _table(kind, [obj], obj["metadata"].get("resourceVersion", ""), {}, include)
     if shape == "PartialObjectMetadata":
         return _partial(obj)
     return obj
 
 
-def _table(kind: Kind, items: list[Json], rv: str, more: Json) -> Json:
+def _included(obj: Json, include: str) -> Json | None:
+    return None if include == "None" else obj if include == "Object" else _partial(obj)
+
+
+def _table(kind: Kind, items: list[Json], rv: str, more: Json, include: str) -> Json:
     columns = tables.columns(kind)
-    rows = [{"cells": tables.cells(kind, o), "object": _partial(o)} for o in items]
+    rows = [{"cells": tables.cells(kind, o), "object": _included(o, include)} for o in items]
     return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": rv, **more},
             "columnDefinitions": columns, "rows": rows}  # fmt: skip
 

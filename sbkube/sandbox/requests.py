@@ -80,7 +80,8 @@ def carry_out(api: Api, ask: Request) -> Answer:
 
 def _get(api: Api, ask: Request) -> Answer:
     target = ask.target
-    return Answer(lists.presented(target.kind, api.get(target.kind, target.namespace, target.name), ask.accept))
+    obj = api.get(target.kind, target.namespace, target.name)
+    return Answer(lists.presented(target.kind, obj, ask.accept, ask.query.get("includeObject", "")))
 
 
 def _list(api: Api, ask: Request) -> Answer:
@@ -189,17 +190,24 @@ def wanted(api: Api, ask: Request) -> Wanted:
 
 @dataclass(slots=True)
 class EventRenderer:
-    """Turns watch events into lines."""
+    """Turns watch events into lines; a table names its columns once."""
 
     render: Callable[[Json], Any]
+    table: bool = False
     content_type: str = "application/json"
+    _started: bool = False
 
     def __call__(self, what: str, obj: Json) -> bytes:
         shown = obj if what == "BOOKMARK" else self.render(obj)
+        if self.table and what != "BOOKMARK":
+            if self._started:
+                shown["columnDefinitions"] = None
+            self._started = True
         return orjson.dumps({"type": what, "object": shown}) + b"\n"
 
 
 def event_renderer(api: Api, ask: Request) -> EventRenderer:
     """How this client wants its events."""
-    kind = ask.target.kind
-    return EventRenderer(lambda obj: lists.presented(kind, obj, ask.accept))
+    kind, include = ask.target.kind, ask.query.get("includeObject", "")
+    table = accepted(ask.accept)[1] == "Table"
+    return EventRenderer(lambda obj: lists.presented(kind, api.shown(kind, obj), ask.accept, include), table)

@@ -51,6 +51,9 @@ _CONDITIONAL_GROUPS = {"policy", "coordination.k8s.io", "apiextensions.k8s.io", 
                        "admissionregistration.k8s.io"}  # fmt: skip
 _CREATED_BY_UPDATE = {("coordination.k8s.io", "Lease"), ("", "Endpoints"), ("", "Event"), ("", "Service")}
 
+# Kinds whose deletion changes nothing but the time: their strategies start it themselves.
+WITHOUT_GRACE = {"namespaces", "customresourcedefinitions.apiextensions.k8s.io"}
+
 __all__ = ["zero_status"]
 
 
@@ -94,8 +97,15 @@ def reset_fields(kind: Kind, subresource: str) -> tuple[tuple[str, ...], ...]:
     if not kind.subresource("status"):
         return ()
     if subresource == "status":
-        return (("f:spec",), ("f:metadata", "f:labels")) if not kind.custom else (("f:spec",), ("f:metadata",))
+        if _keeps_metadata(kind):
+            return (("f:spec",), ("f:metadata",))
+        return (("f:spec",), ("f:metadata", "f:labels")) if kind.kind == "Deployment" else (("f:spec",),)
     return (("f:status",),)
+
+
+def _keeps_metadata(kind: Kind) -> bool:
+    """Whether a write of the status leaves all metadata alone (`ResetObjectMetaForStatus`)."""
+    return kind.custom or kind.group in ("apiextensions.k8s.io", "apiregistration.k8s.io")
 
 
 def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
@@ -109,7 +119,8 @@ def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
         if status is not None:
             new["status"] = status
         source = live["metadata"]
-        names = ("labels",) if not kind.custom else ("labels", "annotations", "finalizers", "ownerReferences")
+        names: tuple[str, ...] = ("labels",) if kind.kind == "Deployment" else ()
+        names = ("labels", "annotations", "finalizers", "ownerReferences") if _keeps_metadata(kind) else names
         for name in names:
             new["metadata"].pop(name, None)
             if name in source:
@@ -145,6 +156,9 @@ def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
 
 def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     """What the storage adds after the fields' owners are recorded: addresses, generated selectors."""
+    if kind.group == "rbac.authorization.k8s.io" and new.get("rules") == []:
+        # Who writes an empty list owns it; what is kept and shown is null.
+        new["rules"] = None
     if not kind.custom:
         _admission.prepare(kind, new, old, lambda: [o for _, o in api.store.items("services")])
 

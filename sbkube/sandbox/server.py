@@ -50,6 +50,10 @@ def _version(text: str) -> dict[str, Any]:
     return {
         "major": parts[0],
         "minor": parts[1],
+        "emulationMajor": parts[0],
+        "emulationMinor": parts[1],
+        "minCompatibilityMajor": parts[0],
+        "minCompatibilityMinor": str(max(0, int(parts[1]) - 1)) if parts[1].isdigit() else parts[1],
         "gitVersion": f"v{'.'.join(parts)}+sandbox",
         "gitCommit": "",
         "gitTreeState": "clean",

@@ -2,7 +2,7 @@
 
 Changes are visible at once and committed by a writer thread that takes all waiting changes into one
 transaction (group commit). `flushed()` waits until everything written so far is on disk: a request is answered
-after that.
+after that. When the disk takes nothing (it is full), the changes that waited are undone and their writers told.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 _PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)"
+_GET = "SELECT body FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
 _DROP = "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
 _RV = "INSERT OR REPLACE INTO meta VALUES ('rv', ?)"
 
@@ -62,9 +63,11 @@ class Store:
         self._writing: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self._writer = ThreadPoolExecutor(1, "store")
+        self._sent: list[tuple[str, tuple[Any, ...]]] = []
+        self.lost: set[int] = set()
         self.rv = 1000
         self._load()
-        self.oldest = self.rv
+        self.oldest = self._written = self.rv
 
     def _load(self) -> None:
         for resource, namespace, name, body in self._db.execute(
@@ -159,20 +162,46 @@ class Store:
     def _start(self) -> None:
         """Hands everything that waits to the writer thread."""
         batch, self._pending = self._pending, []
+        self._sent = batch
         self._writing, self._next = self._next, None
         work = asyncio.get_running_loop().run_in_executor(self._writer, self._write, batch, self.rv)
         work.add_done_callback(self._finish)
 
     def _finish(self, work: asyncio.Future[None]) -> None:
         waiting, self._writing = self._writing, None
+        failure = work.exception()
+        if failure is not None:
+            self._undo(self._sent + self._pending)
+            after, self._next = self._next, None
+            for future in (waiting, after):
+                if future is not None and not future.done():
+                    future.set_exception(failure)
+                    future.exception()  # Nobody may be waiting any more.
+            return
+        self._sent = []
         if waiting is not None and not waiting.done():
-            failure = work.exception()
-            if failure is None:
-                waiting.set_result(None)
-            else:
-                waiting.set_exception(failure)
+            waiting.set_result(None)
         if self._next is not None:
             self._start()
+
+    def _undo(self, changes: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Brings what `changes` touched back to what is on disk, and tells the listeners."""
+        self._sent, self._pending = [], []
+        touched = dict.fromkeys((values[0], values[1], values[2]) for _, values in changes)
+        self.lost.update(e.rv for e in self._events if e.rv > self._written)
+        for resource, namespace, name in touched:
+            place = self._objects.setdefault(resource, {})
+            now = place.pop((namespace, name), None)
+            row = self._db.execute(_GET, (resource, namespace, name)).fetchone()
+            self.rv += 1
+            if row is not None:
+                kept = place[namespace, name] = orjson.loads(row[0])
+                what = "MODIFIED" if now is not None else "ADDED"
+                self._tell(Event(self.rv, what, resource, namespace, name, now, kept))
+            elif now is not None:
+                gone = {**now, "metadata": {**now["metadata"], "resourceVersion": str(self.rv)}}
+                self._tell(Event(self.rv, "DELETED", resource, namespace, name, now, gone))
+        self._written = self.rv
 
     def _write(self, batch: list[tuple[str, tuple[Any, ...]]], rv: int) -> None:
         self._db.execute("BEGIN")
@@ -181,6 +210,7 @@ class Store:
                 self._db.execute(statement, values)
             self._db.execute(_RV, (rv,))
             self._db.execute("COMMIT")
+            self._written = rv
         except sqlite3.Error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sbkube.sandbox import patches
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.api import Api, copied
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.routing import Target
-from sbkube.sandbox.selectors import selector_text
+from sbkube.sandbox.scale import scale
 from sbkube.sandbox.status import bad_request
 
 Json = dict[str, Any]
@@ -42,44 +41,6 @@ def review(kind: Kind, obj: Json) -> Json:
     return out
 
 
-def _scale_of(obj: Json) -> Json:
-    metadata, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    selector = spec.get("selector") or {}
-    text = selector_text(selector if "matchLabels" in selector or "matchExpressions" in selector
-                         else {"matchLabels": selector})  # fmt: skip
-    text = "" if text == "<none>" else text
-    replicas = spec.get("replicas", 0)
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": {k: metadata[k] for k in kept if k in metadata},
-        "spec": {"replicas": replicas} if replicas else {},
-        "status": {"replicas": status.get("replicas", 0), **({"selector": text} if text else {})},
-    }
-
-
-def scale(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:
-    """Reads or writes the number of replicas."""
-    live = api.get(target.kind, target.namespace, target.name)
-    now = _scale_of(live)
-    if verb == "get":
-        return now
-    wanted = body
-    if how == "json":
-        wanted = patches.json_patch(now, body)
-    elif how:
-        wanted = patches.merge_patch(now, body)
-    if not isinstance(wanted, dict):
-        raise bad_request("the object provided is unrecognized (must be of type Scale)")
-    new = copied(live)
-    new["spec"]["replicas"] = (wanted.get("spec") or {}).get("replicas", 0)
-    version = (wanted.get("metadata") or {}).get("resourceVersion")
-    if version:
-        new["metadata"]["resourceVersion"] = version
-    return _scale_of(api.update(target.kind, target.namespace, target.name, new, options))
-
-
 def log(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> str:
     """The canned text of a pod's log."""
     pod = api.get(target.kind, target.namespace, target.name)
@@ -96,14 +57,17 @@ def eviction(api: Api, target: Target, verb: str, how: str, body: Any, options: 
 
 def finalize(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:
     """Replaces a namespace's own finalizers; the namespace goes when none is left."""
-    return finalized(api, target.kind, target.name, (body.get("spec") or {}).get("finalizers") or [])
+    finalizers = (body.get("spec") or {}).get("finalizers") or []
+    return finalized(api, target.kind, target.name, finalizers, dry_run=options.dry_run)
 
 
-def finalized(api: Api, kind: Kind, name: str, finalizers: list[str]) -> Json:
+def finalized(api: Api, kind: Kind, name: str, finalizers: list[str], *, dry_run: bool = False) -> Json:
     """Sets `spec.finalizers` of a namespace, and drops it if it is terminating and none is left."""
     live = api.get(kind, "", name)
     new = copied(live)
     new["spec"] = {"finalizers": finalizers} if finalizers else {}
+    if dry_run:
+        return new
     if not finalizers and new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
         api.store.drop(kind.store_key, "", name)
         return new

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +71,7 @@ async def watch(store: Store, wanted: Wanted) -> AsyncIterator[tuple[str, Json]]
             mark["metadata"]["annotations"] = {"k8s.io/initial-events-end": "true"}
             yield "BOOKMARK", mark
         for event in past:
-            if event.resource == key and wanted.namespace in ("", event.namespace):
+            if event.rv not in store.lost and event.resource == key and wanted.namespace in ("", event.namespace):
                 seen = _seen(wanted, event)
                 if seen:
                     yield seen
@@ -89,7 +91,9 @@ async def _live(store: Store, wanted: Wanted, queue: asyncio.Queue[Event]) -> As
             if wanted.bookmarks:
                 yield "BOOKMARK", bookmark(wanted.kind, store.rv)
             continue
-        seen = _seen(wanted, event)
+        with contextlib.suppress(sqlite3.Error):
+            await store.flushed()
+        seen = None if event.rv in store.lost else _seen(wanted, event)
         if seen:
             yield seen
 

@@ -58,6 +58,8 @@ _STATUSES: dict[tuple[str, str], Json] = {
 _OTHERS: dict[tuple[str, str], Json] = {
     ("rbac.authorization.k8s.io", "RoleBinding"): {"roleRef": {"apiGroup": "", "kind": "", "name": ""}},
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): {"roleRef": {"apiGroup": "", "kind": "", "name": ""}},
+    ("rbac.authorization.k8s.io", "Role"): {"rules": None},
+    ("rbac.authorization.k8s.io", "ClusterRole"): {"rules": None},
     ("", "PodTemplate"): {"template": _TEMPLATE},
     ("", "Event"): {
         "involvedObject": {}, "source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": None,

@@ -67,8 +67,8 @@ def storage_class(obj: Json) -> None:
 
 
 def role(obj: Json) -> None:
-    """`rules` is written even when empty, as null."""
-    obj["rules"] = obj.get("rules") or None
+    """`rules` is always written."""
+    obj.setdefault("rules", None)
 
 
 def role_binding(obj: Json) -> None:
