@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -33,9 +34,20 @@ def machine() -> Json:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sbkube": __version__,
+        "commit": _commit(),
         "helm": peers.version("helm"),
         "kubectl": peers.version("kubectl"),
     }
+
+
+def _commit() -> str:
+    """What is checked out, with `-dirty` when files were changed since; empty outside of a checkout."""
+    words = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()
 
 
 def _cpu() -> str:
@@ -107,7 +119,7 @@ def section(run: Json) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in rows]
     facts = (
         f"{run['date']}, {m['cpus']} CPUs ({m['cpu']}, {m['system']}), Python {m['python']}, "
-        f"sbkube {m['sbkube']}, "
+        f"sbkube {m['sbkube']} ({m['commit'] or 'not from a checkout'}), "
         f"helm {m['helm'] or 'missing'}, kubectl {m['kubectl'] or 'missing'}; "
         f"load average {run['load_before']:g} before the run; {' or '.join(map(str, pairs))} pairs."
     )

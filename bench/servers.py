@@ -11,10 +11,12 @@ from pathlib import Path
 
 from sbkube.edges.sandbox import Sandbox
 
+ROOT = Path(__file__).resolve().parent.parent  # what is measured is this checkout, whatever is installed
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder of one's own, and the environment in which programs see only what is in it."""
+    """A folder of one's own, and the environment in which programs see only what is in it and this checkout."""
 
     folder: Path
     env: dict[str, str]
@@ -26,7 +28,11 @@ def place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="sbkube-bench-") as name:
         folder = Path(name)
         env = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TMPDIR") if key in os.environ}
-        env |= {"HOME": name, "SBKUBE_STATE_URL": str(folder / "state" / "deployments.db")}
+        env |= {
+            "HOME": name,
+            "PYTHONPATH": str(ROOT),
+            "SBKUBE_STATE_URL": str(folder / "state" / "deployments.db"),
+        }
         yield Place(folder, env)
 
 
