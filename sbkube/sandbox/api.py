@@ -121,6 +121,8 @@ class Api:
         metadata = new["metadata"]
         for gone in ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"):
             metadata.pop(gone, None)
+        if not metadata.get("generation"):
+            metadata.pop("generation", None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = now()
         if kind.subresource("status"):
@@ -199,8 +201,10 @@ class Api:
         if not fields.clears_managers(new):
             if "managedFields" not in new["metadata"] and "managedFields" in live["metadata"]:
                 new["metadata"]["managedFields"] = live["metadata"]["managedFields"]
-            manager = Manager(options.manager, subresource)
-            new = fields.record_update(kind, live, new, manager, rules.reset_fields(kind, subresource))
+            # An object without owners, whose owners were cleared, gets none before somebody applies.
+            if fields.entries_of(new):
+                manager = Manager(options.manager, subresource)
+                new = fields.record_update(kind, live, new, manager, rules.reset_fields(kind, subresource))
         else:
             new["metadata"].pop("managedFields")
         new = self._checked(kind, live, new, subresource)
@@ -338,7 +342,11 @@ class Api:
         if version and version != live["metadata"]["resourceVersion"]:
             raise conflict(kind, name, MODIFIED)
         rules.check_uid(kind, live, applied)
-        merged = fields.apply(kind, live, applied, manager, options.force, reset)
+        owned = live
+        if not fields.entries_of(live):
+            before = Manager(fields.BEFORE_APPLY)
+            owned = fields.record_update(kind, self._zero(kind), live, before, rules.reset_fields(kind, ""))
+        merged = fields.apply(kind, owned, applied, manager, options.force, reset)
         if merged == live:
             return live, False
         new = self._prepared(kind, live, decode(kind, merged).obj, subresource)

@@ -26,6 +26,11 @@ _STRIPPED = (
 )  # fmt: skip
 
 
+MOST_UPDATERS = 10
+ANCIENT = "ancient-changes"
+BEFORE_APPLY = "before-first-apply"
+
+
 @dataclass(frozen=True, slots=True)
 class Manager:
     """Who writes: the name, and through which subresource ("" for the object itself)."""
@@ -114,7 +119,35 @@ def record_update(
         fresh = mine is None or after != before
         time = now() if fresh else mine.get("time") if mine else None
         entries.append(_entry(kind, manager, "Update", after, time))
-    return _with_entries(new, entries)
+    return _with_entries(new, _capped(entries))
+
+
+def _capped(entries: list[Json]) -> list[Json]:
+    """The oldest updates beyond ten become one entry per version (apimachinery `capmanagers.go`)."""
+    updates = sorted((e for e in entries if e["operation"] == "Update" and e["fieldsV1"]), key=_age)
+    over = len(updates) - MOST_UPDATERS
+    if over <= 0:
+        return entries
+    buckets: dict[str, Json] = {}
+    gone: list[int] = []
+    for entry in updates:
+        if over <= 0:
+            break
+        version = entry["apiVersion"]
+        first = buckets.get(version)
+        gone.append(id(entry))
+        if first is None:
+            buckets[version] = {**entry}
+            continue
+        merged = fieldset.union(entry["fieldsV1"], first["fieldsV1"])
+        kept = {k: v for k, v in entry.items() if k != "subresource"}
+        buckets[version] = {**kept, "manager": ANCIENT, "fieldsV1": merged}
+        over -= 1
+    return [e for e in entries if id(e) not in gone] + list(buckets.values())
+
+
+def _age(entry: Json) -> tuple[str, ...]:
+    return tuple(str(entry.get(k) or "") for k in ("time", "manager", "apiVersion", "subresource"))
 
 
 def record_scale(

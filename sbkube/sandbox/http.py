@@ -239,10 +239,14 @@ def _openapi(api: Api, parts: list[str]) -> web.Response:
         return web.Response(body=openapi.v2(), headers={"Content-Type": openapi.V2_TYPE})
     if parts == ["v3"]:
         return _json(openapi.index(api.registry))
-    if parts == ["v3", "api", "v1"]:
-        return web.Response(body=openapi.encoded(api.registry, "", "v1"), content_type=_JSON)
+    group_version = ("", "v1") if parts == ["v3", "api", "v1"] else ("", "")
     if parts[:2] == ["v3", "apis"] and len(parts) == 4:
         served = discovery.groups(api.registry).get(parts[2], ())
-        if parts[3] in served:
-            return web.Response(body=openapi.encoded(api.registry, parts[2], parts[3]), content_type=_JSON)
+        group_version = (parts[2], parts[3]) if parts[3] in served else group_version
+    if group_version[1]:
+        state = openapi.fingerprint(api.registry, *group_version)
+        headers = {"ETag": f'"{state}"', "Vary": "Accept"}
+        return web.Response(
+            body=openapi.encoded(api.registry, *group_version, state), content_type=_JSON, headers=headers
+        )
     raise path_not_found()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,14 +23,17 @@ def index(registry: Registry) -> Json:
         found |= {f"apis/{name}/{v}": (name, v) for v in versions}
     return {
         "paths": {
-            p: {"serverRelativeURL": f"/openapi/v3/{p}?hash={_hash(registry, *gv)}"} for p, gv in found.items()
+            p: {"serverRelativeURL": f"/openapi/v3/{p}?hash={fingerprint(registry, *gv)}"}
+            for p, gv in found.items()
         }
     }
 
 
-def _hash(registry: Registry, group: str, version: str) -> str:
-    kinds = repr(discovery.kinds_of(registry, group, version)) + str(registry.generation)
-    return hashlib.sha256(kinds.encode()).hexdigest().upper()
+def fingerprint(registry: Registry, group: str, version: str) -> str:
+    """What changes when the document of a group version does."""
+    kinds = discovery.kinds_of(registry, group, version)
+    state = repr(kinds) + (str(registry.generation) if any(k.custom for k in kinds) else "")
+    return hashlib.sha256(state.encode()).hexdigest().upper()
 
 
 def document(registry: Registry, group: str, version: str) -> Json:
@@ -111,8 +115,9 @@ def _describe(part: schema.Type, schemas: Json, inline: bool = False) -> Json:
     return out
 
 
-def encoded(registry: Registry, group: str, version: str) -> bytes:
-    """The document as bytes."""
+@lru_cache(maxsize=16)
+def encoded(registry: Registry, group: str, version: str, state: str) -> bytes:
+    """The document as bytes; `state` is its `fingerprint`, for which it is kept."""
     return orjson.dumps(document(registry, group, version))
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import admission as _admission
 from sbkube.sandbox import crds, typed
 from sbkube.sandbox import defaults as _defaults
+from sbkube.sandbox import validate as _validate
 from sbkube.sandbox.access import Deletion
 from sbkube.sandbox.kinds import Kind, Registry
 from sbkube.sandbox.negotiation import conversion, not_registered
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from sbkube.sandbox.api import Api
 
 Json = dict[str, Any]
-Validator = Callable[[Kind, Json, Json | None], list[Cause]]
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATIONS = {
@@ -131,15 +128,6 @@ def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
             new["status"] = live["status"]
 
 
-@cache
-def _validator() -> Validator:
-    try:
-        found: Validator = import_module("sbkube.sandbox.validate").validate
-    except ModuleNotFoundError:
-        return lambda kind, new, old: []
-    return found
-
-
 def defaults(api: Api, kind: Kind, obj: Json) -> None:
     """Fills in defaults."""
     if kind.custom:
@@ -164,10 +152,10 @@ def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
 
 
 def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
-    """All that is wrong with an object; a validator that is not there finds nothing."""
+    """All that is wrong with an object."""
     if not new["metadata"].get("name"):
         return [required("metadata.name", "name or generateName is required")]
-    return _validator()(kind, new, old)
+    return _validate.validate(kind, new, old)
 
 
 def check_apply(kind: Kind, namespace: str, name: str, body: Any) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 from typing import Any
 
 from sbkube.sandbox import custom
 from sbkube.sandbox.api import Api
+from sbkube.sandbox.controllers import Controllers
 from sbkube.sandbox.inprocess import ApiCluster
 from sbkube.sandbox.kinds import Kind
 
-logger = logging.getLogger(__name__)
 Json = dict[str, Any]
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
@@ -31,17 +29,6 @@ async def prepare(api: Api, ready_delay: float, ca: str) -> Callable[[], Awaitab
             api.create(space, "", {"metadata": {"name": name}})
 
     custom.follow(api)
-    try:
-        controllers = import_module("sbkube.sandbox.controllers").Controllers(
-            ApiCluster(api), ready_delay=ready_delay, ca_text=ca
-        )
-    except ModuleNotFoundError as error:
-        logger.warning("no controllers: %s", error)
-        return _nothing
+    controllers = Controllers(ApiCluster(api), ready_delay=ready_delay, ca_text=ca)
     await controllers.start()
-    stop: Callable[[], Awaitable[None]] = controllers.stop
-    return stop
-
-
-async def _nothing() -> None:
-    return None
+    return controllers.stop
