@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         size = dataclasses.replace(size, pairs=given.pairs)
     load = report.load()
     found = cases.measured(given.only, size, _say)
-    run = report.document(found, load)
+    run = report.document(found, report.machine(), load)
     report.keep(run, report.LATEST)
     print(report.text(found))
     if given.docs:

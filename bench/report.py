@@ -64,11 +64,11 @@ def load() -> float:
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else -1
 
 
-def document(found: Sequence[Measurement], load_before: float) -> Json:
-    """Everything about one run."""
+def document(found: Sequence[Measurement], on: Json, load_before: float) -> Json:
+    """Everything about one run on the `machine` given."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": on,
         "load_before": load_before,
         "server": "sandbox",
         "measurements": [_rounded(asdict(m)) for m in found],
@@ -76,7 +76,7 @@ def document(found: Sequence[Measurement], load_before: float) -> Json:
 
 
 def _rounded(plain: Json) -> Json:
-    return {k: [round(s, 4) for s in v] if isinstance(v, tuple) else v for k, v in plain.items()}
+    return {k: [round(s, 5) for s in v] if isinstance(v, tuple) else v for k, v in plain.items()}
 
 
 def measurements(run: Json) -> list[Measurement]:

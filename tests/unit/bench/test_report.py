@@ -19,7 +19,7 @@ def test_a_row_has_medians_range_and_goal() -> None:
 
 def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
     found = [measurement("P8", ("help", "python"), 6, [(0.04, 0.01)])]
-    report.keep(report.document(found, 0.5), tmp_path / "run.json")
+    report.keep(report.document(found, {"cpus": 2}, 0.5), tmp_path / "run.json")
     assert report.measurements(json.loads((tmp_path / "run.json").read_text())) == found
 
 
