@@ -180,10 +180,10 @@ class Api:
     ) -> Json:
         """Replaces an object (or its status). Raises StatusError."""
         options = options or Options()
-        sent = (obj.get("metadata") or {}).get("name")
+        new = self._decoded(kind, obj, options)
+        sent = (new.get("metadata") or {}).get("name")
         if sent and sent != name:
             raise bad_request(f"the name of the object ({sent}) does not match the name on the URL ({name})")
-        new = self._decoded(kind, obj, options)
         if sent and not subresource and rules.may_create_on_update(kind) and not self.find(kind, namespace, name):
             return self.create(kind, namespace, obj, options)
         live = self.get(kind, namespace, name)

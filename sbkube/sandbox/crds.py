@@ -351,6 +351,9 @@ def _structural(schema: Json, path: str, found: list[Cause]) -> None:
         found += [Cause(c.reason, c.message, f"{path}.default") for c in inner]
     for name, child in (schema.get("properties") or {}).items():
         where = f"{path}.properties[{name}]"
+        if not isinstance(child, dict):
+            found.append(required(f"{where}.type", "must not be empty for specified object fields"))
+            continue
         typed = child.get("type") or child.get("x-kubernetes-int-or-string")
         if not typed and not child.get("x-kubernetes-preserve-unknown-fields"):
             found.append(required(f"{where}.type", "must not be empty for specified object fields"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from sbkube.sandbox import crds
 from sbkube.sandbox.kinds import Kind
-from sbkube.sandbox.schema import Type, metadata_type, type_of
+from sbkube.sandbox.schema import Type, builtin, metadata_type, type_of
 from sbkube.sandbox.status import StatusError
 
 Json = dict[str, Any]
@@ -67,6 +67,15 @@ class Unreadable(StatusError):
         text = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {why}'
         super().__init__(400, "BadRequest", text)
         self.why = why
+
+
+def plain(name: str, definition: str, obj: Json) -> Json:
+    """An object that is never stored (`DeleteOptions`), in the types of its definition. Raises StatusError."""
+    try:
+        return _struct(builtin().named(definition), obj, "", [])
+    except WrongType as error:
+        text = str(error).replace(_ROOT, error.owner or name)
+        raise StatusError(400, "BadRequest", text) from None
 
 
 # Counts in the status of workloads that are written even when they are zero; the others are `omitempty`.

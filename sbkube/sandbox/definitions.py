@@ -15,7 +15,8 @@ def establish(new: Json, old: Json | None) -> None:
     status = dict((old or {}).get("status") or {})
     status["acceptedNames"] = dict(names)
     stored = list(status.get("storedVersions") or [])
-    stored += [v["name"] for v in spec.get("versions") or () if v.get("storage") and v["name"] not in stored]
+    named = [v.get("name", "") for v in spec.get("versions") or () if v.get("storage")]
+    stored += [n for n in named if n not in stored]
     status["storedVersions"] = stored
     if not status.get("conditions"):
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

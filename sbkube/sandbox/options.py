@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from sbkube.sandbox.access import Deletion, Options
+from sbkube.sandbox.decode import plain
 from sbkube.sandbox.status import Cause, StatusError, bad_request, invalid_options
 
 Json = dict[str, Any]
@@ -96,6 +97,8 @@ def deleting(body: Any, query: Mapping[str, str]) -> Deletion:
     if kind != "DeleteOptions":
         version = body.get("apiVersion") or "v1"
         raise bad_request(f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"')
+    body = plain("DeleteOptions", "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions", body)
+    number(query, "gracePeriodSeconds")
     how = Deletion.of(body, query)
     found = []
     orphan = body.get("orphanDependents", flag(query, "orphanDependents"))

@@ -158,7 +158,7 @@ def strategic(kind: Type, target: Any, patch: Json) -> Json:
         return {}
     out: Json = dict(target) if isinstance(target, dict) else {}
     retain = patch.get("$retainKeys")
-    if retain is not None:
+    if isinstance(retain, list):
         out = {k: v for k, v in out.items() if k in retain}
     for key, value in patch.items():
         if key.startswith("$"):
@@ -171,16 +171,17 @@ def strategic(kind: Type, target: Any, patch: Json) -> Json:
     for key, order in patch.items():
         if key.startswith("$setElementOrder/"):
             name = key.removeprefix("$setElementOrder/")
-            if isinstance(out.get(name), list):
+            if isinstance(out.get(name), list) and isinstance(order, list):
                 before = target.get(name) if isinstance(target, dict) else None
-                out[name] = _ordered(kind.field(name), out[name], order or [], before or [])
+                out[name] = _ordered(kind.field(name), out[name], order, before or [])
     return out
 
 
 def _directive(kind: Type, out: Json, key: str, value: Any) -> None:
     if key.startswith("$deleteFromPrimitiveList/"):
         name = key.removeprefix("$deleteFromPrimitiveList/")
-        out[name] = [i for i in out.get(name) or [] if i not in value]
+        if isinstance(value, list):
+            out[name] = [i for i in out.get(name) or [] if i not in value]
 
 
 def _merged(kind: Type, old: Any, value: Any, ordered: bool) -> Any:
