@@ -16,6 +16,9 @@ Json = dict[str, Any]
 _ROOT = "\0"
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 _POSITION = re.compile(r"\[\d+\]")
+# A schema inside a schema may also be a list or a boolean; where it is a schema, it has its fields.
+_SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+_SCHEMAS = ("JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool")
 _RBAC = "rbac.authorization.k8s.io"
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 
@@ -117,6 +120,8 @@ def _value(kind: Type, value: Any, path: str, unknown: list[str]) -> Any:
     if what == "scalar":
         return _scalar(kind, value, path)
     if what == "any":
+        if kind.name.endswith(_SCHEMAS) and isinstance(value, dict):
+            return _struct(builtin().named(_SCHEMA), value, path, unknown)
         return value
     if what == "list":
         if not isinstance(value, list):
@@ -140,7 +145,7 @@ def _map_value(kind: Type, value: Any, path: str, unknown: list[str]) -> Any:
     element = kind.element
     assert element is not None
     if value is None:
-        return "" if element.scalar in ("string", "bytes") else None
+        return "" if element.scalar in ("string", "bytes") else {} if element.what == "struct" else None
     return _value(element, value, path, unknown)
 
 

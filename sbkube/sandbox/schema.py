@@ -95,7 +95,7 @@ class Schema:
             return found
         raw = self.definitions[name]
         if "p" not in raw:
-            made = self._build(raw)
+            made = Type("any") if raw.get("t") == "any" else self._build(raw)
             made.name = name
             self._types[name] = made
             return made
@@ -193,7 +193,8 @@ def from_openapi(raw: Json) -> Type:
         return _open_object(raw)
     if kind == "array":
         made = Type("list")
-        items = raw.get("items") or {}
+        items = raw.get("items")
+        items = items if isinstance(items, dict) else {}
         made.element = from_openapi(items)
         made.list_type = raw.get("x-kubernetes-list-type", "atomic")
         made.keys = tuple(raw.get("x-kubernetes-list-map-keys") or ())
