@@ -11,6 +11,7 @@ from typing import Any
 from sbkube.sandbox import fields, patches
 from sbkube.sandbox.access import Options
 from sbkube.sandbox.api import Api, copied
+from sbkube.sandbox.decode import plain
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.routing import Target
 from sbkube.sandbox.selectors import selector_text
@@ -84,20 +85,16 @@ def _wanted(kind: Kind, now: Json, how: str, body: Any) -> Json:
             raise StatusError(422, "Invalid", text, {}) from None
     elif how:
         body = patches.merge_patch(now, body)
-    if not isinstance(body, dict) or not isinstance(body.get("spec") or {}, dict):
+    if not isinstance(body, dict):
         raise bad_request("the object provided is unrecognized (must be of type Scale)")
-    found: Json = body
-    return found
+    try:
+        return plain("Scale", "io.k8s.api.autoscaling.v1.Scale", body)
+    except StatusError as error:
+        raise bad_request(f'Scale in version "v1" cannot be handled as a Scale: {error.message}') from None
 
 
 def _replicas(kind: Kind, name: str, wanted: Json) -> int:
-    replicas = (wanted.get("spec") or {}).get("replicas") or 0
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        what = "bool" if isinstance(replicas, bool) else "number" if isinstance(replicas, float) else "string"
-        raise bad_request(
-            'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-            f"{what} into Go struct field ScaleSpec.spec.replicas of type int32"
-        )
+    replicas: int = (wanted.get("spec") or {}).get("replicas") or 0
     if replicas < 0 and kind.custom:
         text = f"Invalid value: {replicas}: should be a non-negative integer"
         raise invalid(kind, name, [Cause("FieldValueInvalid", text, _paths(kind)[0])])

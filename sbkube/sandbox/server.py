@@ -133,9 +133,9 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     handler = Handler(api, token, _version(settings.version), lambda: address[0])
     controllers = await startup.prepare(api, settings.ready_delay, found.ca.decode())
     await store.flushed()
-    runner = web.ServerRunner(web.Server(handler, request_factory=_request, access_log=None))
+    runner = web.ServerRunner(web.Server(handler, request_factory=_request, access_log=None), shutdown_timeout=0.2)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", settings.port, ssl_context=_tls(folder, found), shutdown_timeout=0.2)
+    site = web.TCPSite(runner, "127.0.0.1", settings.port, ssl_context=_tls(folder, found))
     await site.start()
     port = runner.addresses[0][1]
     address[0] = f"127.0.0.1:{port}"

@@ -12,6 +12,10 @@ from sbkube.sandbox.schema import type_of
 from sbkube.sandbox.typed import printed, problems
 
 CONFIG = ("v1", "ConfigMap")
+_KEYLESS = (
+    '.spec.ports: element 0: associative list with keys has an element that omits key field "port" '
+    "(and doesn't have default value)"
+)
 SERVICE = ("v1", "Service")
 
 
@@ -35,8 +39,7 @@ SERVICE = ("v1", "Service")
         (
             SERVICE,
             {"spec": {"ports": [{"name": "x"}]}},
-            '.spec.ports: element 0: associative list with keys has an element that omits key field "port" '
-            "(and doesn't have default value)",
+            _KEYLESS,
         ),
         (
             SERVICE,
