@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sbkube.sandbox import protobuf_workloads
+from sbkube.sandbox import protobuf_policies, protobuf_workloads
 
 Json = dict[str, Any]
 MAGIC = b"k8s\x00"
@@ -174,9 +174,10 @@ _MESSAGES: dict[str, dict[int, Field]] = {
     "TokenReviewSpec": {1: _F("token", "string"), 2: _F("audiences", "string", "list")},
 }
 _STRICT = {
-    name: {number: Field(*row) for number, row in rows.items()} for name, rows in protobuf_workloads.STRICT.items()
+    name: {number: Field(*row) for number, row in rows.items()}
+    for name, rows in (protobuf_workloads.STRICT | protobuf_policies.STRICT).items()
 }
-_SCALARS = ("IntOrString", "string", "bytes", "raw", "int", "bool", "Time", "MicroTime", "FieldsV1")
+_SCALARS = ("IntOrString", "Quantity", "string", "bytes", "raw", "int", "bool", "Time", "MicroTime", "FieldsV1")
 
 
 def decode(body: bytes) -> Json:
@@ -236,8 +237,10 @@ def _store(found: Json, field: Field, wire: int, value: int | bytes) -> None:
         found.setdefault(field.name, []).append(_value(field, wire, value))
     else:
         decoded = _value(field, wire, value)
+        if not field.name:
+            found.update(decoded)
         # Go writes zero values where JSON leaves the member out.
-        if decoded is not None and decoded != "" and not (field.name == "metadata" and not decoded):
+        elif decoded is not None and decoded != "" and not (field.name == "metadata" and not decoded):
             found[field.name] = decoded
 
 
@@ -261,6 +264,8 @@ def _scalar(kind: str, data: bytes) -> Any:
         return _time(data, micro=kind == "MicroTime")
     if kind == "FieldsV1":
         return _fields_v1(data)
+    if kind == "Quantity":
+        return next((_scalar("string", v) for n, _, v in _entries(data) if n == 1 and isinstance(v, bytes)), None)
     if kind == "IntOrString":
         parts = {number: value for number, _, value in _entries(data)}
         return _scalar("string", bytes(parts.get(3) or b"")) if parts.get(1) else parts.get(2, 0)
