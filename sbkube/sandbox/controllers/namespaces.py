@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from sbkube.sandbox.controllers.cluster import Json, Key, copied
+from sbkube.sandbox.fields import now
 from sbkube.sandbox.status import StatusError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ async def _empty(run: Controllers, key: Key, obj: Json) -> None:
         if not inside["metadata"].get("deletionTimestamp"):
             await run.cluster.delete(found, inside["metadata"]["uid"], grace=0)
     if left and any(run.get(k) is not None for k in run.index.in_namespace(key.name)):
+        await _explain(run, key)
         run.later(0.05, key)
         return
     current = run.get(key)
@@ -74,6 +76,41 @@ async def _empty(run: Controllers, key: Key, obj: Json) -> None:
         changed = copied(current)
         changed["spec"].pop("finalizers")
         await run.cluster.update(changed, "finalize")
+
+
+async def _explain(run: Controllers, key: Key) -> None:
+    """Tells in the namespace's status which finalizers hold its content."""
+    held: dict[str, int] = {}
+    resources: dict[str, int] = {}
+    for found in run.index.in_namespace(key.name):
+        inside = run.get(found)
+        for name in (inside or {}).get("metadata", {}).get("finalizers") or ():
+            held[name] = held.get(name, 0) + 1
+            kind = f"{found.kind.lower()}s.{found.group}"
+            resources[kind] = resources.get(kind, 0) + 1
+    current = run.get(key)
+    if not held or current is None or current.get("status", {}).get("conditions"):
+        return
+    remaining = ", ".join(f"{kind} has {n} resource instances" for kind, n in sorted(resources.items()))
+    holding = ", ".join(f"{name} in {n} resource instances" for name, n in sorted(held.items()))
+    rows = (
+        ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered",
+         "All resources successfully discovered"),
+        ("NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions",
+         "All legacy kube types successfully parsed"),
+        ("NamespaceDeletionContentFailure", "False", "ContentDeleted",
+         "All content successfully deleted, may be waiting on finalization"),
+        ("NamespaceContentRemaining", "True", "SomeResourcesRemain", f"Some resources are remaining: {remaining}"),
+        ("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
+         f"Some content in the namespace has finalizers remaining: {holding}"),
+    )  # fmt: skip
+    changed = copied(current)
+    changed.setdefault("status", {})["conditions"] = [
+        {"type": kind, "status": status, "reason": why, "message": text, "lastTransitionTime": now()}
+        for kind, status, why, text in rows
+    ]
+    with contextlib.suppress(StatusError):
+        await run.cluster.update(changed, "status")
 
 
 async def reconcile_definition(run: Controllers, key: Key, obj: Json | None) -> None:
