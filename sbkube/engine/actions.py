@@ -209,6 +209,7 @@ def _overseen(operation: Operation, hands: Hands, act: Callable[[Overseer], Rele
     With `atomic` Helm must get the chance to undo its work, so it is not stopped.
     """
     spec = _release(operation)
+    _refuse_moved(operation, hands)
     keys = [change.key for change in operation.changes]
     with Overseer(hands.world, keys, hands.cancel, may_stop=spec.wait and not spec.atomic) as overseer:
         try:
@@ -217,6 +218,18 @@ def _overseen(operation: Operation, hands: Hands, act: Callable[[Overseer], Rele
             if isinstance(error, Interrupted) and hands.cancel.is_set():
                 raise
             raise ReleaseFailed(error, overseer.blame() if spec.wait else None) from error
+
+
+def _refuse_moved(operation: Operation, hands: Hands) -> None:
+    """A release that somebody else acted on since the plan was made is left alone."""
+    spec = _release(operation)
+    history = hands.world.helm.history(spec.name, spec.namespace)
+    newest = max((record.revision for record in history), default=0)
+    if newest != operation.revision:
+        raise HelmError(
+            f"release {spec.namespace}/{spec.name} is at revision {newest}, not at {operation.revision} as planned",
+            hint="somebody else has changed it; look at `sbkube diff` and apply again",
+        )
 
 
 def install_release(operation: Operation, hands: Hands) -> Done:

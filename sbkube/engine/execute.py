@@ -16,9 +16,9 @@ from sbkube.engine.lock import RunLock
 from sbkube.engine.schedule import Fate, Schedule
 from sbkube.engine.surroundings import REQUESTS, Surroundings
 from sbkube.engine.wait import LiveView, Waiter
-from sbkube.errors import LockLost, RecordLost, SbkubeError, StateError
+from sbkube.errors import ClusterError, LockLost, RecordLost, SbkubeError, StateError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
-from sbkube.models.outcome import Event, Outcome
+from sbkube.models.outcome import Event, OpState, Outcome
 from sbkube.models.plan import Operation, Plan
 from sbkube.ports import Journal
 
@@ -66,7 +66,9 @@ class _Execution:
         self._queue: queue.SimpleQueue[tuple[Operation, Outcome]] = queue.SimpleQueue()
         self._running = 0
         self._touched = False
-        self._abort = threading.Event()
+        self._abort = threading.Event()  # stops Helm actions too
+        self._hurry = threading.Event()  # stops waits
+        self._bug: BaseException | None = None
         self._view = LiveView(world)
         self._apps: dict[str, list[Operation]] = {app.name: list(app.operations) for app in plan.apps}
         self._started: set[str] = set()
@@ -93,17 +95,19 @@ class _Execution:
                 raise
             finally:
                 self._abort.set()
+                self._hurry.set()
                 self._view.stop()
 
     def _loop(self, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
         self._end_idle_apps()
-        if not any(self._is_base(op) and not op.uid for op in self.plan.operations):
+        if self.plan.writes and not any(self._is_base(op) and not op.uid for op in self.plan.operations):
             # The Lease lies in the base namespace; when this plan creates that, it comes first, journaled.
             self.lock.attach()
         while self._running or not (self._lost or self.schedule.finished):
-            if self.cancel.is_set() and not self.schedule.closed:
+            if (self.cancel.is_set() or self._bug) and not self.schedule.closed:
+                # Writes and Helm actions in flight are finished; waits change nothing and end.
                 self._skip(self.schedule.close())
-                self._abort.set()
+                self._hurry.set()
             try:
                 self._heartbeat()
                 self._start(self.schedule.take(), requests, longer)
@@ -119,6 +123,7 @@ class _Execution:
         if self._lost is None:
             self._lost = error
             self._abort.set()
+            self._hurry.set()
             self._emit("warning", message=str(error))
 
     def _is_base(self, op: Operation) -> bool:
@@ -146,10 +151,17 @@ class _Execution:
 
     def _work(self, op: Operation) -> None:
         """In a worker thread: act, and hand over what came of it, a bug included."""
-        if op.verb.writes:
-            outcome = perform(op, Hands(self.world, self.lock, self._abort))
-        else:
-            outcome = Waiter(self.world, self._view, self._abort).wait(op)
+        started = self.world.clock.now()
+        try:
+            if op.verb.writes:
+                outcome = perform(op, Hands(self.world, self.lock, self._abort))
+            else:
+                outcome = Waiter(self.world, self._view, self._hurry).wait(op)
+        except BaseException as bug:  # noqa: BLE001 - raised again by the main thread, which would wait for ever
+            self._bug = self._bug or bug
+            text = f"sbkube itself failed ({type(bug).__name__})"
+            now = self.world.clock.now()
+            outcome = Outcome(op.id, OpState.FAILED, started, now, reason="Bug", message=text)
         self._queue.put((op, outcome))
 
     def _collect(self) -> None:
@@ -227,10 +239,15 @@ class _Execution:
             self._end_app(app)
 
     def _heartbeat(self) -> None:
-        if self._lost is None:
-            if self.lock.renewal_due:
+        if self._lost is not None:
+            return
+        if self.lock.renewal_due:
+            try:
                 self.lock.renew()
-            self.lock.check()
+            except (SurroundingsError, ClusterError) as error:
+                # The lock is good until its deadline; `check` says when that has passed.
+                self._emit("warning", message=f"the lock could not be renewed: {error}")
+        self.lock.check()
 
     def _attach(self) -> None:
         """Take the Lease after the base namespace was created; if somebody was quicker, we stop here."""
@@ -243,6 +260,8 @@ class _Execution:
         interrupted = self.cancel.is_set() and self.schedule.closed
         record = self.journal.finish(self._first_error, interrupted=interrupted)
         self._emit("deployment.ended", subject=record.deployment_id, status=record.status.value)
+        if self._bug is not None:
+            raise self._bug
         return Run(record, tuple(self.outcomes))
 
     def _unrecorded(

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import LockLost, SbkubeError
+from sbkube.errors import ClusterError, LockLost, SbkubeError
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 
 SECONDS = 30  # how long a heartbeat is good for
@@ -61,8 +61,15 @@ class RunLock:
     def attach(self) -> None:
         """Take the Lease too, so that runs with another database are shut out."""
         if self._wanted and not self._attached:
-            name = lease_name(self._target)
-            self._world.leases.acquire(self._target.namespace, name, self._holder, SECONDS)
+            name, namespace = lease_name(self._target), self._target.namespace
+            try:
+                self._world.leases.acquire(namespace, name, self._holder, SECONDS)
+            except ClusterError as error:
+                if not error.not_found:
+                    raise
+                # Without its namespace nobody else can hold the Lease either.
+                self._world.emit("warning", message=f"no lock in the cluster: namespace {namespace} is missing")
+                return
             self._attached = True
 
     def check(self) -> None:

@@ -132,6 +132,8 @@ class Preparation:
             for namespace in used:
                 if namespace:
                     first.setdefault(namespace, app.spec)
+        if first:  # the base namespace holds the lock, also when all apps live elsewhere
+            first.setdefault(self.config.settings.namespace, next(iter(first.values())))
         own = {d.key.name for d in self._objects() if d.key.kind == "Namespace"}
         keys = {name: namespace_key(name) for name in first if name not in own}
         self.live.observe(keys.values())

@@ -40,6 +40,7 @@ def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]
     wanted = {change.key.identity for app in apps for change in app.changes}
     # A namespace is wanted as long as something is in it.
     wanted |= {("", "Namespace", "", change.key.namespace) for app in apps for change in app.changes}
+    wanted.add(("", "Namespace", "", run.config.settings.namespace))
     releases = {app.release for app in apps if app.release}
     leftover = {
         key: known

@@ -10,6 +10,7 @@ from typing import Any
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Comparer, Live, Terms
 from sbkube.engine.desired import Desired
+from sbkube.engine.emptied import NAMESPACES, Emptied
 from sbkube.engine.prepare import PASSIVE, target_of
 from sbkube.engine.prune import Removal
 from sbkube.engine.releases import manifest_keys, refuse_if_stuck, stored_objects
@@ -84,8 +85,9 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
 
 def changed_something(detail: DeploymentDetail) -> bool:
     """An operation of the deployment took effect."""
-    states = [row.state for row in detail.resources] + [row.state for row in detail.releases]
-    return any(_took_effect(state) for state in states)
+    if any(_took_effect(row.state) for row in detail.resources):
+        return True
+    return any(_took_effect(row.state) or row.revision_after > row.revision_before for row in detail.releases)
 
 
 def _took_effect(state: OpState) -> bool:
@@ -157,8 +159,24 @@ class _Rollback:
                     known = touched.setdefault(row.key.identity, _Touched(row, row))
                     known.last = row
         self.live.observe(t.first.key for t in touched.values())
+        namespaces = []
         for item in sorted(touched.values(), key=lambda t: order.sort_key(t.first.key)):
-            self._object(item)
+            if item.first.key.kind == "Namespace" and item.first.before is None:
+                namespaces.append(item)
+            else:
+                self._object(item)
+        self._namespaces(namespaces)
+
+    def _namespaces(self, items: Sequence[_Touched]) -> None:
+        """Namespaces that we created go last, if nothing is left in them."""
+        if not items:
+            return
+        emptied = Emptied(self.world, self.live, [self._app(name) for name in self._order()])
+        for item in items:
+            known = Recorded(NAMESPACES, item.last.verb, item.last.uid or _uid(item.last.after), "", "", "", "")
+            change = emptied.namespace(item.first.key, known, self.config.name, self.warnings)
+            if change is not None:
+                self._delete(NAMESPACES, change)
 
     def _object(self, item: _Touched) -> None:
         first, live = item.first, self.live.get(item.first.key)
@@ -196,6 +214,9 @@ class _Rollback:
         change = self.removal.deletion(key, known)
         if change is None:
             return
+        self._delete(app, change)
+
+    def _delete(self, app: str, change: Change) -> None:
         self.changes[app].append(change)
         if change.effect is Effect.DELETE:
             step = object_step(app, Verb.DELETE, change, None)
@@ -237,13 +258,33 @@ class _Rollback:
 
     def _releases(self) -> None:
         first: dict[tuple[str, str], tuple[HelmReleaseRecord, str]] = {}
+        last: dict[tuple[str, str], HelmReleaseRecord] = {}
         for detail in self.details:
             for row in detail.releases:
                 touched = row.state in {OpState.APPLIED, OpState.FAILED}
                 if touched and self._wanted(row.app_name):
                     first.setdefault((row.namespace, row.release_name), (row, detail.deployment.deployment_id))
-        for row, deployment in first.values():
-            self._release(row, deployment)
+                    last[row.namespace, row.release_name] = row
+        for name, (row, deployment) in first.items():
+            if self.undo.force or not self._release_moved(last[name]):
+                self._release(row, deployment)
+
+    def _release_moved(self, last: HelmReleaseRecord) -> bool:
+        """Somebody else acted on the release since; then the plan wants `--force`."""
+        current = self.index.get(last.namespace, last.release_name)
+        left = last.revision_after or (0 if last.verb == Verb.HELM_UNINSTALL else last.revision_before)
+        now = current.revision if current else 0
+        if now == left:
+            return False
+        self.problems.append(
+            Problem(
+                f"release {last.namespace}/{last.release_name} is at revision {now}, we left it at {left}: "
+                "somebody else has changed it since",
+                None,
+                "look at it, then use --force",
+            )
+        )
+        return True
 
     def _release(self, row: HelmReleaseRecord, deployment: str) -> None:
         current = self.index.get(row.namespace, row.release_name)
@@ -327,7 +368,8 @@ class _Rollback:
         known = [name for name in self.config.apps if name in names]
         others = [name for name in names if name not in known]
         # Namespaces that come back do so first.
-        return [*others, *known] if "namespaces" in others else [*known, *others]
+        created = any(c.effect is Effect.CREATE for c in self.changes.get(NAMESPACES, ()))
+        return [*others, *known] if created else [*known, *others]
 
     def _app(self, name: str) -> AppPlan:
         changes, own = self.changes[name], {s.operation.key for s in self.steps[name]}
@@ -355,13 +397,19 @@ class _Rollback:
         depends: Mapping[str, Sequence[str]] = {name: by_name[name].depends_on for name in names}
         one_at_a_time = not self.config.settings.parallel_apps
         linked = link_foundations(link_apps(operations, depends, one_at_a_time=one_at_a_time))
+        if NAMESPACES in linked and not any(op.desired for op in linked[NAMESPACES]):
+            before = tuple(op.id for name, own in linked.items() if name != NAMESPACES for op in own)
+            last = (op if op.needs else replace(op, needs=before) for op in linked[NAMESPACES])
+            linked[NAMESPACES] = tuple(last)
         return [replace(by_name[name], operations=linked[name]) for name in names]
 
 
 def recreation(before: Mapping[str, Any]) -> dict[str, Any]:
     """A deleted object as it can be created again: without identity, status and what the cluster assigned."""
     owned = fieldset.owned_tree(before, MANAGER)
-    body = fieldset.extract(before, owned) if owned else dict(diff.significant(before) or {})
+    if owned:
+        return fieldset.extract(before, owned)
+    body = dict(diff.significant(before) or {})
     meta = {k: v for k, v in body["metadata"].items() if k != "ownerReferences"}
     spec = body.get("spec")
     if isinstance(spec, Mapping):
