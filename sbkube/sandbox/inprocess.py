@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.kinds import Kind
-from sbkube.sandbox.status import StatusError, path_not_found
+from sbkube.sandbox.status import StatusError, path_not_found, server_error
 from sbkube.sandbox.subresources import finalized
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class ApiCluster:
         """Calls `listener(ADDED|MODIFIED|DELETED, object)` for each write from now on."""
         self._api.store.listen(lambda event: listener(event.what, event.new))
 
+    async def _flushed(self) -> None:
+        """Waits for the disk; a full one is an answer like others, after which controllers try again."""
+        try:
+            await self._api.store.flushed()
+        except sqlite3.Error as error:
+            raise server_error(f"the store cannot be written: {error}") from None
+
     def _served(self, obj: Json) -> Kind:
         found = self._api.registry.by_kind(obj["apiVersion"], obj["kind"])
         if found is None:
@@ -55,7 +63,7 @@ class ApiCluster:
         made = self._api.create(
             kind, obj["metadata"].get("namespace", ""), obj, Options(MANAGER, validation="Ignore")
         )
-        await self._api.store.flushed()
+        await self._flushed()
         return made
 
     async def update(self, obj: Json, subresource: str = "") -> Json:
@@ -67,7 +75,7 @@ class ApiCluster:
             options = Options(MANAGER, validation="Ignore")
             space = metadata.get("namespace", "")
             made = self._api.update(kind, space, metadata["name"], obj, options, subresource)
-        await self._api.store.flushed()
+        await self._flushed()
         return made
 
     async def delete(
@@ -84,4 +92,4 @@ class ApiCluster:
         except StatusError as error:
             if error.code not in (404, 409):
                 raise
-        await self._api.store.flushed()
+        await self._flushed()

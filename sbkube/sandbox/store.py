@@ -8,6 +8,7 @@ after that. When the disk takes nothing (it is full), the changes that waited ar
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -219,9 +220,11 @@ class Store:
     def close(self) -> None:
         """Writes what waits and closes the file."""
         self._writer.shutdown(wait=True)
-        if self._pending:
-            self._write(self._pending, self.rv)
-            self._pending = []
+        with contextlib.suppress(sqlite3.Error):
+            # Nobody was told that these are kept; a full disk does not keep the server from ending.
+            if self._pending:
+                self._write(self._pending, self.rv)
+        self._pending = []
         self._db.close()
 
 

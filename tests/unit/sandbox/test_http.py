@@ -198,5 +198,15 @@ def test_a_full_disk_answers_500_and_shows_nothing(tmp_path: Path) -> None:
         assert (await client.send("GET", MAPS + "/big"))[0] == 404
         assert (await client.send("GET", MAPS + "/c"))[0] == 200
         assert (await client.send("DELETE", MAPS + "/c"))[0] == 200
+        # The controllers go on too, once there is room.
+        store._db.execute("PRAGMA max_page_count=1000000")
+        spec = {"containers": [{"name": "m", "image": "i"}]}
+        await client.send("POST", "/api/v1/namespaces/default/pods", {"metadata": {"name": "p"}, "spec": spec})
+        for _ in range(200):
+            _, _, pod = await client.send("GET", "/api/v1/namespaces/default/pods/p")
+            if pod["status"]["phase"] == "Running":
+                break
+            await asyncio.sleep(0.02)
+        assert pod["status"]["phase"] == "Running"
 
     serving(tmp_path / "s", work)
