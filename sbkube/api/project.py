@@ -6,7 +6,8 @@ import getpass
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 from sbkube._version import __version__
 from sbkube.api.outcomes import dump
 from sbkube.api.where import HERE, Where, sandbox, state_url
-from sbkube.errors import DeploymentNotFound, ProjectError, RecordLost, UsageError
+from sbkube.errors import (
+    ClusterError,
+    DeploymentNotFound,
+    HelmError,
+    PlanRefused,
+    ProjectError,
+    RecordLost,
+    SurroundingsError,
+    UsageError,
+)
 from sbkube.models.deployment_state import (
     DeploymentCreate,
     DeploymentDetail,
@@ -43,6 +53,15 @@ class Result:
     record: DeploymentDetail
     outcomes: tuple[Outcome, ...]
     exit_code: int
+
+
+@contextmanager
+def before_any_write() -> Iterator[None]:
+    """What a cluster refuses while we only look is a matter of the surroundings: nothing was touched."""
+    try:
+        yield
+    except (ClusterError, HelmError) as error:
+        raise SurroundingsError(error.message, subject=error.subject, hint=error.hint) from error
 
 
 def _silent(_: Event) -> None:
@@ -78,6 +97,7 @@ class Project:
         self.cancel = threading.Event()
         self._where = where
         self._listener = listener
+        self._newest: DeploymentRecord | None = None
         self._environ = environ
 
     def __enter__(self) -> Project:
@@ -138,7 +158,33 @@ class Project:
         from sbkube.engine.prepare import Selection, prepare
 
         self._mention_interrupted()
-        return prepare(self.config, self.world, Selection(tuple(apps)))
+        self._look_at_newest()
+        with before_any_write():
+            return prepare(self.config, self.world, Selection(tuple(apps), self._foreign_origin()))
+
+    def _look_at_newest(self) -> None:
+        """Remember what the plan is made on top of; `execute` compares under the lock."""
+        self._newest = self._newest_deployment()
+
+    def _newest_deployment(self) -> DeploymentRecord | None:
+        target = self.target
+        found = self.ledger.list_deployments(
+            project=target.project, cluster=target.cluster_uid, namespace=target.namespace, limit=1
+        )
+        return found[0] if found else None
+
+    def _foreign_origin(self) -> str:
+        """Why nothing may be pruned: another folder has deployed under this name, or there is no name."""
+        from sbkube.edges import origin
+
+        newest = self._newest
+        if self._where.same_project or newest is None:
+            return ""
+        here = origin.identity(origin.describe(self.config.folder, self._environ))
+        there = origin.identity(newest.origin)
+        if there and there != here:
+            return f"{self.config.name} was last deployed from {there}, this is {here}"
+        return "" if self.config.name_given else "the project has no metadata.name"
 
     def _mention_interrupted(self) -> None:
         """Say what a killed run left open; the next command that takes the lock settles it."""
@@ -152,7 +198,9 @@ class Project:
         from sbkube.engine.prepare import Selection
         from sbkube.engine.remove import plan_delete
 
-        return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
+        self._look_at_newest()
+        with before_any_write():
+            return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
 
     def plan_rollback(
         self,
@@ -168,7 +216,9 @@ class Project:
 
         if reference and to:
             raise UsageError("give either a deployment to undo, or --to, not both")
-        return plan_rollback(self.config, self.world, Undo(reference, to, tuple(apps), force, delete_data))
+        self._look_at_newest()
+        with before_any_write():
+            return plan_rollback(self.config, self.world, Undo(reference, to, tuple(apps), force, delete_data))
 
     def masked(self, plan: Plan) -> Plan:
         """The plan as people may see it: secret values replaced."""
@@ -194,6 +244,7 @@ class Project:
         )
         record: DeploymentRecord | None = None
         try:
+            self._refuse_stale()
             for settled in settle_interrupted(world, self.target):
                 world.emit(
                     "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
@@ -209,6 +260,16 @@ class Project:
             lock.release(record, gone=plan.purpose == "delete" and done)
         detail = self.ledger.detail(run.record.deployment_id)
         return Result(detail, run.outcomes, exit_code(run.record.status))
+
+    def _refuse_stale(self) -> None:
+        """Under the lock: the plan must still be made on top of the newest deployment."""
+        newest = self._newest_deployment()
+        if (newest.id if newest else 0) != (self._newest.id if self._newest else 0):
+            who = f"{newest.operator}@{newest.host} has" if newest else "somebody has"
+            raise PlanRefused(
+                f"{who} deployed {self.config.name} since this plan was made; nothing was changed",
+                hint="run the command again to plan on top of that",
+            )
 
     def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
         """`on_failure: rollback`: undo a failed apply (failed apps, or all) as a deployment of its own.
@@ -258,7 +319,8 @@ class Project:
         from sbkube.engine.inspect import status
 
         self._mention_interrupted()
-        return status(self.config, self.world, tuple(apps))
+        with before_any_write():
+            return status(self.config, self.world, tuple(apps))
 
     def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
         """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""
@@ -283,7 +345,8 @@ class Project:
         """All manifests as they would be sent, secret values masked."""
         from sbkube.engine.template import template
 
-        return template(self.config, self.world, tuple(apps), self.ledger.redaction_key())
+        with before_any_write():
+            return template(self.config, self.world, tuple(apps), self.ledger.redaction_key())
 
     def validate(self) -> tuple[str, ...]:
         """Warnings about the project; its errors were raised when it was opened."""

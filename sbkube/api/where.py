@@ -15,13 +15,18 @@ SANDBOX_DIR = ".sbkube/sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which cluster and which state database a project is opened with; None means: as the project says."""
+    """Which cluster and which state database a project is opened with; None means: as the project says.
+
+    `same_project` confirms that this folder is where the project's newest deployment came from, though it looks
+    otherwise; without that nothing is pruned.
+    """
 
     kubeconfig: str | None = None
     context: str | None = None
     sandbox: bool = False
     state_url: str | None = None
     no_cluster_lock: bool = False
+    same_project: bool = False
 
 
 HERE = Where()

@@ -24,6 +24,7 @@ class Options:
     context: str | None = None
     sandbox: bool = False
     no_cluster_lock: bool = False
+    same_project: bool = False
     state_url: str | None = None
     dry_run: bool = False
     output: str = "human"
@@ -42,6 +43,7 @@ def _common() -> list[click.Option]:
         click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
         click.Option(["--sandbox"], is_flag=True, help="Use the built-in simulated cluster."),
         click.Option(["--no-cluster-lock"], is_flag=True, help="Lock in the state database only (no Lease)."),
+        click.Option(["--same-project"], is_flag=True, help="This folder is the project deployed before: prune."),
         click.Option(["--state-url"], metavar="URL", help="State database (SBKUBE_STATE_URL)."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would happen; change nothing."),
         click.Option(

@@ -97,6 +97,7 @@ class Session:
             sandbox=o.sandbox,
             state_url=o.state_url,
             no_cluster_lock=o.no_cluster_lock,
+            same_project=o.same_project,
         )
         return where
 

@@ -34,13 +34,20 @@ def _repository(folder: Path, environ: Mapping[str, str], top: Path) -> dict[str
     found: dict[str, str | bool] = {
         "branch": _git(folder, environ, "symbolic-ref", "-q", "--short", "HEAD"),
         "dirty": bool(_git(folder, environ, "status", "--porcelain", "--", ".")),
-        "path": str(folder.resolve().relative_to(top.resolve())),
     }
     if commit:
         found["commit"] = commit
     if remote := _git(folder, environ, "config", "--get", "remote.origin.url"):
         found["remote"] = without_password(remote)
+        found["path"] = str(folder.resolve().relative_to(top.resolve()))
     return found
+
+
+def identity(origin: Mapping[str, object]) -> str:
+    """What two checkouts of one project have in common: remote and path in it, else host and path."""
+    if origin.get("remote"):
+        return f"{origin['remote']} ({origin.get('path', '')})"
+    return f"{origin['host']}:{origin['path']}" if origin.get("path") else ""
 
 
 def without_password(url: str) -> str:

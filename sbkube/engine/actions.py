@@ -227,7 +227,7 @@ def _refuse_moved(operation: Operation, hands: Hands) -> None:
     newest = max((record.revision for record in history), default=0)
     if newest != operation.revision:
         raise HelmError(
-            f"release {spec.namespace}/{spec.name} is at revision {newest}, not at {operation.revision} as planned",
+            f"release {spec.namespace}/{spec.name} is at revision {newest}, not {operation.revision} as planned",
             hint="somebody else has changed it; look at `sbkube diff` and apply again",
         )
 

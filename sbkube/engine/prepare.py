@@ -32,9 +32,11 @@ PASSIVE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a command is restricted to; empty means everything."""
+    """What a command is restricted to; empty means everything. `no_prune` says why nothing
+    may be pruned."""
 
     apps: tuple[str, ...] = ()
+    no_prune: str = ""
 
 
 def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
@@ -91,7 +93,7 @@ class Preparation:
             raise _refusal(refused)
         apps = [app for app, _ in plans]
         if self.config.settings.prune:
-            apps = plan_prune(self, apps, selection.apps)
+            apps = self._pruned(apps, selection)
         depends = {a.name: a.depends_on for a in apps}
         settings = self.config.settings
         one_at_a_time = not settings.parallel_apps
@@ -109,6 +111,13 @@ class Preparation:
             on_failure=settings.on_failure,
             max_workers=settings.max_workers,
         )
+
+    def _pruned(self, apps: list[AppPlan], selection: Selection) -> list[AppPlan]:
+        pruned = plan_prune(self, apps, selection.apps)
+        if not selection.no_prune or not any(op.verb.takes_away for app in pruned for op in app.operations):
+            return pruned
+        self.warnings.append(f"nothing is pruned: {selection.no_prune} (--same-project confirms it is the same)")
+        return apps
 
     def _objects(self) -> Iterable[Desired]:
         for app in self.wanted:

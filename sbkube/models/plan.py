@@ -32,6 +32,11 @@ class Verb(StrEnum):
         return self is not Verb.WAIT
 
     @property
+    def takes_away(self) -> bool:
+        """Something is gone afterwards."""
+        return self in (Verb.DELETE, Verb.HELM_UNINSTALL)
+
+    @property
     def helm(self) -> bool:
         """It acts on a release."""
         return self.value.startswith("helm_")

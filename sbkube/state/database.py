@@ -178,6 +178,9 @@ class DeploymentDatabase:
             values["error_message"] = error_message
         if new.ended:
             values["ended_at"] = database_now(conn)
+            planned = conn.execute(select(deployments.c.counts).where(deployments.c.id == key)).scalar()
+            if planned:
+                values["counts"] = {**planned, **status.effects(conn, key)}
         conn.execute(update(deployments).where(deployments.c.id == key).values(**values))
         if new.ended:
             closings.close(conn, key, self.key)

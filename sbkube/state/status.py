@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import OpState
+from sbkube.models.plan import Verb
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, helm_releases
 
 _BAD = frozenset({OpState.FAILED, OpState.ABANDONED})
@@ -55,6 +56,29 @@ def compute(found: Facts, *, error: bool = False, interrupted: bool = False) -> 
     else:
         good = bool(found.operations.get(OpState.APPLIED))
     return DeploymentStatus.PARTIALLY_FAILED if good else DeploymentStatus.FAILED
+
+
+def effects(conn: Connection, deployment: int) -> dict[str, int]:
+    """Objects by what really became of them: `create`, `change`, `delete`, `recreate`."""
+    c = deployed_resources.c
+    query = select(
+        c.verb,
+        c.before_blob.is_(None),
+        c.after_blob.is_(None),
+        c.resource_version_before,
+        c.resource_version_after,
+    ).where(c.deployment_id == deployment, c.state == OpState.APPLIED.value, c.verb != Verb.LABEL.value)
+    counts = dict.fromkeys(("create", "change", "delete", "recreate"), 0)
+    for verb, new, gone, before, after in conn.execute(query):
+        if verb == Verb.DELETE or (gone and not new):
+            counts["delete"] += 1
+        elif verb == Verb.RECREATE:
+            counts["recreate"] += 1
+        elif new:
+            counts["create"] += not gone
+        elif not before or before != after:
+            counts["change"] += 1
+    return counts
 
 
 def _any(counts: dict[OpState, int] | dict[DeploymentStatus, int], wanted: Iterable[object]) -> bool:

@@ -36,6 +36,7 @@ class Where:
     sandbox: bool = False
     state_url: str | None = None
     no_cluster_lock: bool = False
+    same_project: bool = False
 
 
 def record(**changes: Any) -> DeploymentRecord:

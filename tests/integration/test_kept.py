@@ -1,0 +1,141 @@
+"""What must survive: data, what others did, and what belongs to another project."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from integration.conftest import Bench
+from integration.test_apply import get
+from shapes import WEB_CHART, WEB_VALUES, configmap
+
+from sbkube.edges.cluster import HttpCluster
+from sbkube.errors import PlanRefused
+from sbkube.models.resource import ResourceKey
+
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "data"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+
+
+def _one(bench: Bench, content: object) -> None:
+    bench.write("m.yaml", content)  # type: ignore[arg-type]
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+
+
+def test_a_namespace_stays_with_what_was_kept_in_it(bench: Bench, api_server: HttpCluster) -> None:
+    kept = configmap("kept", x="1")
+    kept["metadata"]["annotations"] = {"sbkube.dev/deletion": "keep"}
+    _one(bench, [CLAIM, kept, configmap("gone", x="1")])
+    bench.ok("apply", "-y")
+    ran = bench.ok("delete", "-y")
+    assert "PersistentVolumeClaim/data" in ran.out
+    assert get(api_server, "PersistentVolumeClaim", bench.namespace, "data") is not None
+    assert get(api_server, "ConfigMap", bench.namespace, "kept") is not None
+    assert get(api_server, "ConfigMap", bench.namespace, "gone") is None
+    bench.ok("delete", "-y")
+
+
+def test_rollback_of_the_first_apply_takes_its_namespace_along(bench: Bench, api_server: HttpCluster) -> None:
+    _one(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    assert api_server.get(ResourceKey("", "v1", "Namespace", "", bench.namespace)) is None
+
+
+def _web(bench: Bench, values: dict[str, object]) -> None:
+    chart = bench.chart("web", WEB_CHART, WEB_VALUES)
+    bench.project({"web": {"type": "helm", "chart": chart, "values": [values], "timeout": 20}})
+
+
+def test_rollback_after_a_failed_upgrade_goes_to_the_last_good_one(bench: Bench, api_server: HttpCluster) -> None:
+    for greeting in ("one", "two"):
+        _web(bench, {"greeting": greeting})
+        bench.ok("apply", "-y")
+    bench.write(
+        "charts/web/templates/bad.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: bad, annotations: {helm.sh/hook: pre-upgrade}}\n"
+        "spec:\n  backoffLimit: 0\n  template:\n"
+        "    metadata: {annotations: {sandbox.sbkube.dev/fail: Error}}\n"
+        "    spec: {restartPolicy: Never, containers: [{name: c, image: x}]}\n",
+    )
+    chart = "./charts/web"
+    bench.project({"web": {"type": "helm", "chart": chart, "values": [{"greeting": "three"}], "timeout": 20}})
+    assert bench.sbkube("apply", "-y").code == 1
+    bench.ok("rollback", "-y")
+    page = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert page is not None and page["data"]["greeting"] == "two"
+
+
+def test_another_folder_of_the_same_name_prunes_nothing(
+    bench: Bench, api_server: HttpCluster, tmp_path: Path
+) -> None:
+    _one(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    bench.folder = tmp_path / "elsewhere"
+    bench.project({"nothing": {"type": "noop"}})
+    ran = bench.ok("apply", "-y")
+    assert "--same-project" in ran.out + ran.err
+    assert get(api_server, "ConfigMap", bench.namespace, "a") is not None
+    bench.ok("apply", "-y", "--same-project")
+    assert get(api_server, "ConfigMap", bench.namespace, "a") is None
+
+
+def test_a_plan_that_was_overtaken_is_refused(bench: Bench, api_server: HttpCluster) -> None:
+    from sbkube.api import Where, open_project
+
+    _one(bench, configmap("a", x="1"))
+    with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+        plan = project.plan()
+        bench.ok("apply", "-y")
+        with pytest.raises(PlanRefused, match="since this plan was made"):
+            project.execute(plan, command="apply")
+
+
+def test_a_release_changed_by_hand_wants_force(bench: Bench, api_server: HttpCluster) -> None:
+    from sbkube.api import Where, open_project
+    from sbkube.models.release import ReleaseSpec
+
+    _web(bench, {"greeting": "one"})
+    bench.ok("apply", "-y")
+    _web(bench, {"greeting": "two"})
+    bench.ok("apply", "-y")
+    with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+        chart = str(bench.folder / "charts" / "web")
+        spec = ReleaseSpec("web", bench.namespace, chart, {"greeting": "by hand", "replicas": 1})
+        project.world.helm.upgrade(spec, threading.Event())
+    ran = bench.sbkube("rollback", "-y")
+    assert ran.code == 3 and "--force" in ran.err
+    bench.ok("rollback", "-y", "--force")
+    page = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert page is not None and page["data"]["greeting"] == "one"
+
+
+def test_history_counts_what_happened_and_not_what_was_planned(bench: Bench) -> None:
+    _one(bench, [configmap("a", x="1"), {**configmap("b", x="1"), "immutable": "yes"}])
+    bench.sbkube("apply", "-y")
+    _one(bench, [configmap("a", x="1"), configmap("b", x="1")])
+    bench.ok("apply", "-y")
+    newest = bench.ok("history", "-o", "json").json["deployments"][0]
+    shown = bench.ok("show", newest["deployment_id"], "-o", "json").json
+    assert newest["counts"]["create"] == len(
+        [r for r in shown["deployment"]["apps"][0]["resources"] if r["verb"] == "apply"]
+    )
+
+
+def test_all_apps_in_other_namespaces_and_delete_twice(bench: Bench, api_server: HttpCluster) -> None:
+    bench.write("m.yaml", configmap("a", x="1"))
+    elsewhere = f"{bench.namespace}-x"
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"], "namespace": elsewhere}})
+    bench.ok("delete", "-y")
+    bench.ok("apply", "-y")
+    assert get(api_server, "ConfigMap", elsewhere, "a") is not None
+    bench.ok("delete", "-y")
+    assert api_server.get(ResourceKey("", "v1", "Namespace", "", elsewhere)) is None
+    bench.ok("delete", "-y")
+    bench.project({"nothing": {"type": "noop"}})
+    bench.ok("apply", "-y")
