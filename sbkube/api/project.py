@@ -212,7 +212,8 @@ class Project:
         delete_data: bool = False,
     ) -> Plan:
         """What a rollback to the state before `reference` (or to what `to` left) would do."""
-        from sbkube.engine.rollback import Undo, plan_rollback
+        from sbkube.engine.rollback import plan_rollback
+        from sbkube.engine.undo import Undo
 
         if reference and to:
             raise UsageError("give either a deployment to undo, or --to, not both")
@@ -278,7 +279,8 @@ class Project:
         meanwhile is not overwritten: then the rollback is refused, and the output says so.
         """
         from sbkube.engine.execute import execute
-        from sbkube.engine.rollback import Undo, plan_rollback
+        from sbkube.engine.rollback import plan_rollback
+        from sbkube.engine.undo import Undo
 
         failed = {DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED}
         settings = self.config.settings

@@ -15,7 +15,8 @@ from sbkube.engine.prepare import PASSIVE, target_of
 from sbkube.engine.prune import Removal
 from sbkube.engine.releases import manifest_keys, refuse_if_stuck, stored_objects
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
-from sbkube.errors import DeploymentNotFound, PlanRefused, Problem
+from sbkube.engine.undo import Undo, choose, took_effect
+from sbkube.errors import PlanRefused, Problem
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
@@ -43,55 +44,11 @@ _ASSIGNED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """What to roll back: to the state before `reference`, or to the one that `to` left; neither: the newest."""
-
-    reference: str = ""
-    to: str = ""
-    apps: tuple[str, ...] = ()
-    force: bool = False
-    consent: bool = False
-
-
 def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Plan:
     """Plan a rollback from the ledger. Raises DeploymentNotFound, or PlanRefused with everything in the way."""
     target = target_of(config, world)
     details = choose(world, target, undo)
     return _Rollback(config, world, target, undo, details).plan()
-
-
-def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[DeploymentDetail, ...]:
-    """The deployments to undo, oldest first."""
-    if undo.to:
-        kept = world.ledger.detail(undo.to, target).deployment.deployment_id
-        return world.ledger.since(kept, target)[1:]
-    if undo.reference:
-        first = world.ledger.detail(undo.reference, target).deployment.deployment_id
-        return world.ledger.since(first, target)
-    number = 0
-    while True:
-        try:
-            detail = world.ledger.detail(f"latest~{number}", target)
-        except DeploymentNotFound:
-            raise DeploymentNotFound(
-                f"nothing to roll back: no deployment of {target.project} changed anything here",
-                hint="see `sbkube history`",
-            ) from None
-        if changed_something(detail):
-            return (detail,)
-        number += 1
-
-
-def changed_something(detail: DeploymentDetail) -> bool:
-    """An operation of the deployment took effect."""
-    if any(_took_effect(row.state) for row in detail.resources):
-        return True
-    return any(_took_effect(row.state) or row.revision_after > row.revision_before for row in detail.releases)
-
-
-def _took_effect(state: OpState) -> bool:
-    return state is OpState.APPLIED
 
 
 @dataclass(slots=True)
@@ -153,7 +110,7 @@ class _Rollback:
         touched: dict[tuple[str, str, str, str], _Touched] = {}
         for detail in self.details:
             for row in sorted(detail.resources, key=lambda r: r.position):
-                if row.verb in {"helm", Verb.LABEL.value} or not _took_effect(row.state):
+                if row.verb in {"helm", Verb.LABEL.value} or not took_effect(row.state):
                     continue
                 if self._wanted(row.app_name):
                     known = touched.setdefault(row.key.identity, _Touched(row, row))

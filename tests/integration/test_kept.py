@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from integration.conftest import Bench
 from integration.test_apply import get
-from shapes import WEB_CHART, WEB_VALUES, configmap
+from shapes import WEB_CHART, WEB_VALUES, configmap, deployment
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.errors import PlanRefused
@@ -116,15 +116,16 @@ def test_a_release_changed_by_hand_wants_force(bench: Bench, api_server: HttpClu
 
 
 def test_history_counts_what_happened_and_not_what_was_planned(bench: Bench) -> None:
-    _one(bench, [configmap("a", x="1"), {**configmap("b", x="1"), "immutable": "yes"}])
-    bench.sbkube("apply", "-y")
-    _one(bench, [configmap("a", x="1"), configmap("b", x="1")])
-    bench.ok("apply", "-y")
-    newest = bench.ok("history", "-o", "json").json["deployments"][0]
-    shown = bench.ok("show", newest["deployment_id"], "-o", "json").json
-    assert newest["counts"]["create"] == len(
-        [r for r in shown["deployment"]["apps"][0]["resources"] if r["verb"] == "apply"]
+    """The second app never starts, because the first fails."""
+    bench.write("bad.yaml", [deployment("broken", fail="ImagePullBackOff")])
+    bench.write("good.yaml", [configmap("a", x="1"), configmap("b", x="1")])
+    bench.project(
+        {"bad": {"type": "yaml", "manifests": ["bad.yaml"]}, "good": {"type": "yaml", "manifests": ["good.yaml"]}},
+        timeout=60,
     )
+    assert bench.sbkube("apply", "-y").code == 1
+    counts = bench.ok("history", "-o", "json").json["deployments"][0]["counts"]
+    assert counts["create"] == 2  # the namespace and the broken Deployment
 
 
 def test_all_apps_in_other_namespaces_and_delete_twice(bench: Bench, api_server: HttpCluster) -> None:
