@@ -51,4 +51,5 @@ def changed_something(detail: DeploymentDetail) -> bool:
 
 
 def took_effect(state: OpState) -> bool:
+    """The cluster is different because of it."""
     return state is OpState.APPLIED
