@@ -7,7 +7,17 @@ what it needs. Functions are quiet; events go to the listener that you pass.
 from __future__ import annotations
 
 from sbkube.api.project import Project, Result, open_project
-from sbkube.api.setup import Check, doctor, history, init_project, schema, show
+from sbkube.api.setup import (
+    Check,
+    doctor,
+    history,
+    init_project,
+    new_state_key,
+    schema,
+    show,
+    upgrade_state,
+    verify_state,
+)
 from sbkube.api.where import SANDBOX_DIR, Where, sandbox
 
 __all__ = [
@@ -19,8 +29,11 @@ __all__ = [
     "doctor",
     "history",
     "init_project",
+    "new_state_key",
     "open_project",
     "sandbox",
     "schema",
     "show",
+    "upgrade_state",
+    "verify_state",
 ]

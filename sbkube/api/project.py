@@ -305,6 +305,14 @@ class Project:
                 text = f"deployment {record.deployment_id} was interrupted and has been settled"
                 self.world.emit("warning", message=text)
 
+    def break_lock(self) -> None:
+        """Take both halves of the lock from whoever holds them; only sensible when that run is known to be dead."""
+        from sbkube.engine.lock import lease_name
+
+        self.ledger.break_lock(self.target)
+        with before_any_write():
+            self.world.leases.delete(self.target.namespace, lease_name(self.target))
+
     def recover(self) -> tuple[DeploymentRecord, ...]:
         """Settle what interrupted runs of this project left open."""
         from sbkube.engine.lock import RunLock

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sbkube.api.project import Project
 from sbkube.api.where import HERE, Where, sandbox, state_url
 from sbkube.errors import StateError, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 
+if TYPE_CHECKING:
+    from sbkube.state.closings import Verdict
+    from sbkube.state.tracker import DeploymentTracker
+
 
 def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
     """Deployments of all projects in a state database, newest first; needs neither project nor cluster."""
-    from sbkube.state.tracker import DeploymentTracker
-
-    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    ledger = _ledger(url)
     try:
         return tuple(ledger.list_deployments(**filters))
     finally:
@@ -26,13 +28,44 @@ def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, .
 
 def show(reference: str, url: str | None = None) -> DeploymentDetail:
     """One deployment by id or unambiguous prefix; needs neither project nor cluster."""
-    from sbkube.state.tracker import DeploymentTracker
-
-    ledger = DeploymentTracker(state_url(url, os.environ, None))
+    ledger = _ledger(url)
     try:
         return ledger.detail(reference)
     finally:
         ledger.close()
+
+
+def upgrade_state(url: str | None = None) -> str:
+    """Bring a state database to the newest schema; gives its place without password. Raises StateError."""
+    from sbkube.state.database import DeploymentDatabase
+
+    DeploymentDatabase.upgrade(state_url(url, os.environ, None), os.environ)
+    ledger = _ledger(url)
+    place = ledger.describe()
+    ledger.close()
+    return place
+
+
+def verify_state(url: str | None = None) -> Verdict:
+    """Whether the recorded history is the one that was recorded."""
+    ledger = _ledger(url)
+    try:
+        return ledger.verify()
+    finally:
+        ledger.close()
+
+
+def new_state_key() -> str:
+    """A new value for `SBKUBE_STATE_KEY`."""
+    from sbkube.state.secrets import new_key_text
+
+    return new_key_text()
+
+
+def _ledger(url: str | None) -> DeploymentTracker:
+    from sbkube.state.tracker import DeploymentTracker
+
+    return DeploymentTracker(state_url(url, os.environ, None))
 
 
 def schema() -> dict[str, Any]:
