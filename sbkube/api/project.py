@@ -306,7 +306,7 @@ class Project:
                 self.world.emit("warning", message=text)
 
     def break_lock(self) -> None:
-        """Take both halves of the lock from whoever holds them; only sensible when that run is known to be dead."""
+        """Take both halves of the lock from whoever holds them; only sensible when that run is dead."""
         from sbkube.engine.lock import lease_name
 
         self.ledger.break_lock(self.target)
