@@ -17,6 +17,7 @@ from sbkube.models.deployment_state import (
     DeploymentStatus,
     LockInfo,
     LockTarget,
+    ResourceRecord,
 )
 from sbkube.models.outcome import Event, Outcome
 from sbkube.models.plan import Operation, Plan
@@ -250,6 +251,9 @@ class Ledger(Protocol):
 
     def since(self, deployment_id: str, target: LockTarget) -> tuple[DeploymentDetail, ...]:
         """This deployment and all newer ones of the target, oldest first."""
+
+    def left_by(self, deployment_id: str, target: LockTarget) -> Mapping[ResourceKey, ResourceRecord]:
+        """The newest record, up to a deployment, of each object that was not Helm's: what it left behind."""
 
     def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
         """Objects that this project created or changed and has not deleted since, release objects included."""

@@ -115,6 +115,8 @@ class _Rollback:
                 if self._wanted(row.app_name):
                     known = touched.setdefault(row.key.identity, _Touched(row, row))
                     known.last = row
+        if self.undo.to:
+            self._as_left(touched)
         self.live.observe(t.first.key for t in touched.values())
         namespaces = []
         for item in sorted(touched.values(), key=lambda t: order.sort_key(t.first.key)):
@@ -123,6 +125,14 @@ class _Rollback:
             else:
                 self._object(item)
         self._namespaces(namespaces)
+
+    def _as_left(self, touched: Mapping[tuple[str, str, str, str], _Touched]) -> None:
+        """`--to`: what that deployment left counts, not what others made of it before we acted again."""
+        left = {key.identity: row for key, row in self.world.ledger.left_by(self.undo.to, self.target).items()}
+        for identity, item in touched.items():
+            row = left.get(identity)
+            if row is not None:
+                item.first = replace(item.first, before=row.after, missing_key=row.missing_key)
 
     def _namespaces(self, items: Sequence[_Touched]) -> None:
         """Namespaces that we created go last, if nothing is left in them."""

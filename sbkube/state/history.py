@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from sbkube.errors import DeploymentNotFound
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus, LockTarget
+from sbkube.models.deployment_state import (
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+    LockTarget,
+    ResourceRecord,
+)
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
 from sbkube.models.resource import ResourceKey
@@ -178,6 +184,33 @@ def since(conn: Connection, key: int, target: LockTarget) -> list[int]:
     """Keys of a deployment and all newer ones of the target, oldest first."""
     query = select(deployments.c.id).where(deployments.c.id >= key, *of_target(target))
     return list(conn.execute(query.order_by(deployments.c.id)).scalars())
+
+
+def left_by(conn: Connection, key: int, target: LockTarget, store: BlobStore) -> list[ResourceRecord]:
+    """The newest record up to a deployment of each object that we applied ourselves, with its images."""
+    c = deployed_resources.c
+    newest = (
+        select(func.max(c.id).label("id"))
+        .join(deployments, deployments.c.id == c.deployment_id)
+        .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(("helm", Verb.LABEL.value)))
+        .where(*of_target(target))
+        .group_by(c.api_group, c.kind, c.namespace, c.name)
+        .subquery()
+    )
+    query = (
+        select(deployed_resources, app_deployments.c.app_name)
+        .join(newest, newest.c.id == c.id)
+        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
+    )
+    found = conn.execute(query.order_by(c.id)).all()
+    wanted = {
+        name: object_identity(rows.resource_key(row))
+        for row in found
+        for name in (row.intent_blob, row.before_blob, row.after_blob)
+        if name
+    }
+    values = store.load(conn, wanted)
+    return [rows.resource_record(row, row.app_name, values) for row in found]
 
 
 def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:

@@ -27,6 +27,7 @@ from sbkube.models.deployment_state import (
     LockInfo,
     LockTarget,
     ResourceCreate,
+    ResourceRecord,
 )
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
@@ -259,6 +260,12 @@ class DeploymentTracker:
             key = history.resolve(conn, reference, target)
             name = conn.execute(select(deployments.c.plan_blob).where(deployments.c.id == key)).scalar()
             return plans.load_plan(conn, self.database.store, name)
+
+    def left_by(self, deployment_id: str, target: LockTarget) -> Mapping[ResourceKey, ResourceRecord]:
+        """The newest record, up to a deployment, of each object that was not Helm's: what it left behind."""
+        with self.database.reading() as conn:
+            key = history.resolve(conn, deployment_id, target)
+            return {row.key: row for row in history.left_by(conn, key, target, self.database.store)}
 
     def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
         """Objects that this project created or changed and has not deleted since, release objects included."""

@@ -140,3 +140,18 @@ def test_all_apps_in_other_namespaces_and_delete_twice(bench: Bench, api_server:
     bench.ok("delete", "-y")
     bench.project({"nothing": {"type": "noop"}})
     bench.ok("apply", "-y")
+
+
+def test_rollback_to_a_deployment_restores_what_it_left(bench: Bench, api_server: HttpCluster) -> None:
+    """Somebody's edit in between is not part of what we left."""
+    _one(bench, configmap("a", x="1"))
+    wanted = bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"]
+    by_hand = configmap("a", x="by hand")
+    by_hand["metadata"]["namespace"] = bench.namespace
+    api_server.apply(by_hand, manager="somebody", force=True)
+    _one(bench, [configmap("a", x="2"), configmap("b", x="1")])
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "--to", wanted, "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "1"}
+    assert get(api_server, "ConfigMap", bench.namespace, "b") is None
