@@ -5,12 +5,30 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sbkube.errors import RecordLost
+from sbkube.errors import RecordLost, StateError
+from sbkube.models.deployment_state import DeploymentDetail
 from sbkube.models.outcome import Outcome
+
+if TYPE_CHECKING:
+    from sbkube.engine.execute import Run
+
+
+def read_back(detail: Callable[[str], DeploymentDetail], run: Run) -> DeploymentDetail:
+    """The record of a run that has ended; a database that fails now fails after the first write: RecordLost."""
+    name = run.record.deployment_id
+    try:
+        return detail(name)
+    except StateError as error:
+        raise RecordLost(
+            f"the deployment ended as {run.record.status}, but its record cannot be read: {error.message}",
+            outcomes=run.outcomes,
+            deployment=name,
+        ) from error
 
 
 def dump(error: RecordLost, beside: Path | None) -> str:

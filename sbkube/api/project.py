@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube._version import __version__
-from sbkube.api.outcomes import dump
+from sbkube.api.outcomes import dump, read_back
 from sbkube.api.where import HERE, Where, sandbox, state_url
 from sbkube.errors import (
     ClusterError,
@@ -246,20 +246,22 @@ class Project:
         record: DeploymentRecord | None = None
         try:
             self._refuse_stale()
-            for settled in settle_interrupted(world, self.target):
+            with before_any_write():
+                interrupted = settle_interrupted(world, self.target)
+            for settled in interrupted:
                 world.emit(
                     "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
                 )
             run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
             record = run.record
             self._undo_failed(plan, record, lock)
+            detail = read_back(self.ledger.detail, run)
         except RecordLost as error:
             error.hint = f"outcomes are in {dump(error, self.ledger.folder())}"
             raise
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS
             lock.release(record, gone=plan.purpose == "delete" and done)
-        detail = self.ledger.detail(run.record.deployment_id)
         return Result(detail, run.outcomes, exit_code(run.record.status))
 
     def _refuse_stale(self) -> None:
@@ -294,8 +296,10 @@ class Project:
             execute(
                 undo, self._describe(undo, "rollback", {"on_failure": "rollback"}), self.world, lock, self.cancel
             )
-        except ProjectError as error:
-            reasons = "; ".join(str(p) for p in error.problems) or str(error)
+        except (ProjectError, SurroundingsError, ClusterError, HelmError) as error:
+            # The cluster was changed by now: the failed run's own exit code stays.
+            problems = error.problems if isinstance(error, ProjectError) else ()
+            reasons = "; ".join(str(p) for p in problems) or str(error)
             self.world.emit("warning", message=f"the failed deployment was not rolled back: {reasons}")
 
     def settle(self) -> None:
@@ -320,7 +324,8 @@ class Project:
 
         lock = RunLock(self.world, self.target, "recover")
         try:
-            return settle_interrupted(self.world, self.target)
+            with before_any_write():
+                return settle_interrupted(self.world, self.target)
         finally:
             lock.release()
 

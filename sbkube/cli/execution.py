@@ -92,6 +92,7 @@ def arguments(session: Session) -> dict[str, Any]:
         "context": o.context,
         "sandbox": o.sandbox,
         "no_cluster_lock": o.no_cluster_lock,
+        "same_project": o.same_project,
     }
     return {name: value for name, value in given.items() if value}
 

@@ -219,7 +219,8 @@ class Preparation:
             changes=tuple(changes),
             operations=operations,
             spec=app.spec.snapshot(),
-            sources=app.rendered.sources,
+            # Files may hold secrets, and a plain digest of a short one can be guessed.
+            sources={n: self.world.ledger.fingerprint({"digest": d}) for n, d in app.rendered.sources.items()},
             release=release,
             notes=app.rendered.notes,
         )

@@ -1,0 +1,45 @@
+"""What is said when the state database fails after the cluster was changed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sbkube.api.outcomes import dump, read_back
+from sbkube.engine.execute import Run
+from sbkube.errors import RecordLost, StateNotWritable
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus
+from sbkube.models.outcome import OpState, Outcome
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+SECRET = {"metadata": {"uid": "u-1", "resourceVersion": "7"}, "data": {"password": "planted-77"}}
+RECORD = DeploymentRecord(1, "dep-1", DeploymentStatus.SUCCESS, NOW, "c", "n", "d", "f", "apply", {})
+RUN = Run(RECORD, (Outcome("a/apply/Secret/n/s", OpState.APPLIED, NOW, NOW, after=SECRET),))
+
+
+def test_a_record_that_cannot_be_read_after_the_run_is_exit_6() -> None:
+    def gone(_: str) -> DeploymentDetail:
+        raise StateNotWritable("disk I/O error")
+
+    with pytest.raises(RecordLost) as caught:
+        read_back(gone, RUN)
+    assert caught.value.exit_code == 6 and caught.value.outcomes == RUN.outcomes
+
+
+def test_the_dump_identifies_objects_and_holds_no_secrets(tmp_path: Path) -> None:
+    error = RecordLost("lost", outcomes=RUN.outcomes, deployment="dep-1")
+    file = Path(dump(error, tmp_path))
+    text = file.read_text()
+    assert file.parent == tmp_path and file.stat().st_mode & 0o777 == 0o600
+    (outcome,) = json.loads(text)["outcomes"]
+    assert (outcome["uid"], outcome["resource_version"]) == ("u-1", "7")
+    assert "planted-77" not in text
+
+
+def test_the_dump_goes_elsewhere_when_the_folder_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    error = RecordLost("lost", outcomes=RUN.outcomes, deployment="dep-2")
+    assert Path(dump(error, tmp_path / "not" / "there")).parent == tmp_path
