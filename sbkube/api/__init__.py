@@ -6,7 +6,8 @@ what it needs. Functions are quiet; events go to the listener that you pass.
 
 from __future__ import annotations
 
-from sbkube.api.project import Project, Result, open_project
+from sbkube.api.project import Project, open_project
+from sbkube.api.running import Result
 from sbkube.api.setup import (
     Check,
     doctor,

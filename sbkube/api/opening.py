@@ -1,0 +1,98 @@
+"""A project that is opened: its file, its cluster and its state database, connected on first use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sbkube.api.where import Where, sandbox, state_url
+from sbkube.errors import ClusterError, HelmError, SurroundingsError
+from sbkube.models.deployment_state import DeploymentRecord, LockTarget
+from sbkube.models.resource import ClusterInfo
+from sbkube.ports import Listener
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from sbkube.config.model import ProjectConfig
+    from sbkube.engine.surroundings import Surroundings
+    from sbkube.state.tracker import DeploymentTracker
+
+
+@contextmanager
+def before_any_write() -> Iterator[None]:
+    """What a cluster refuses while we only look is a matter of the surroundings: nothing was touched."""
+    try:
+        yield
+    except (ClusterError, HelmError) as error:
+        raise SurroundingsError(error.message, subject=error.subject, hint=error.hint) from error
+
+
+class Opened:
+    """Everything real that belongs to a project. Use it as a context manager, or call `close`."""
+
+    def __init__(
+        self, config: ProjectConfig, where: Where, listener: Listener, environ: Mapping[str, str]
+    ) -> None:
+        self.config = config
+        self.cancel = threading.Event()
+        self._where = where
+        self._listener = listener
+        self._newest: DeploymentRecord | None = None
+        self._environ = environ
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        opened = self.__dict__
+        if "world" in opened:
+            self.world.cluster.close()  # type: ignore[attr-defined]
+        if "ledger" in opened:
+            self.ledger.close()
+
+    @cached_property
+    def ledger(self) -> DeploymentTracker:
+        """The state system, opened on first use; raises StateError."""
+        from sbkube.state.tracker import DeploymentTracker
+
+        return DeploymentTracker(state_url(self._where.state_url, self._environ, self.config.settings.state_url))
+
+    @cached_property
+    def world(self) -> Surroundings:
+        """Everything real, connected on first use; raises SurroundingsError or StateError."""
+        from sbkube.edges import clock, cluster, helm, kubeconfig, lease
+        from sbkube.edges.access import minimal
+        from sbkube.engine.surroundings import Surroundings
+        from sbkube.state import locks
+
+        access = kubeconfig.load(*self._access(), self._environ)
+        http = cluster.connect(access)
+        text = minimal(access)
+        port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
+        leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
+        return Surroundings(http, port, self.ledger, leases, clock.SystemClock(), self._listener)
+
+    def _access(self) -> tuple[str | None, str | None]:
+        """Kubeconfig and context: the sandbox, else the command line, else the project, else the environment."""
+        if self._where.sandbox:
+            return str(sandbox(self.config.folder).up()), None
+        settings = self.config.settings
+        path = self._where.kubeconfig or (str(settings.kubeconfig) if settings.kubeconfig else None)
+        return path, self._where.context or settings.kubeconfig_context
+
+    def cluster_info(self) -> ClusterInfo:
+        """The cluster that this project acts on."""
+        return self.world.cluster.info()
+
+    @property
+    def target(self) -> LockTarget:
+        """Identity of the project on its cluster."""
+        return LockTarget(self.config.name, self.cluster_info().uid, self.config.settings.namespace)

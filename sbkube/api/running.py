@@ -1,0 +1,166 @@
+"""Verbs that act: under the lock, recorded, each with the exit code that its record means."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sbkube._version import __version__
+from sbkube.api.opening import before_any_write
+from sbkube.api.outcomes import dump, read_back
+from sbkube.api.planning import Planning
+from sbkube.errors import ClusterError, HelmError, PlanRefused, ProjectError, RecordLost, SurroundingsError
+from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
+from sbkube.models.outcome import Outcome
+from sbkube.models.plan import Plan
+
+if TYPE_CHECKING:
+    from sbkube.engine.lock import RunLock
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run: its record with everything below, and the process exit code that goes with it."""
+
+    record: DeploymentDetail
+    outcomes: tuple[Outcome, ...]
+    exit_code: int
+
+
+def exit_code(status: DeploymentStatus) -> int:
+    """The exit code that a recorded status means."""
+    return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: 130}.get(status, 1)
+
+
+class Running(Planning):
+    """Doing what a plan says, and clearing up after runs that were cut off."""
+
+    def execute(
+        self, plan: Plan, *, command: str, args: Mapping[str, Any] | None = None, wait_for_lock: float = 0
+    ) -> Result:
+        """Execute a plan under the lock, recorded. What fails in the cluster is in the result, not raised.
+
+        Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
+        the record failed. `wait_for_lock` is in seconds.
+        """
+        from sbkube.engine.execute import execute
+        from sbkube.engine.lock import RunLock
+        from sbkube.engine.recover import settle_interrupted
+
+        world = self.world
+        lock = RunLock(
+            world, self.target, command, wait=wait_for_lock, cluster_lock=not self._where.no_cluster_lock
+        )
+        record: DeploymentRecord | None = None
+        try:
+            self._refuse_stale()
+            with before_any_write():
+                interrupted = settle_interrupted(world, self.target)
+            for settled in interrupted:
+                world.emit(
+                    "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
+                )
+            run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
+            record = run.record
+            self._undo_failed(plan, record, lock)
+            detail = read_back(self.ledger.detail, run)
+        except RecordLost as error:
+            error.hint = f"outcomes are in {dump(error, self.ledger.folder())}"
+            raise
+        finally:
+            done = record is not None and record.status is DeploymentStatus.SUCCESS
+            lock.release(record, gone=plan.purpose == "delete" and done)
+        return Result(detail, run.outcomes, exit_code(run.record.status))
+
+    def _refuse_stale(self) -> None:
+        """Under the lock: the plan must still be made on top of the newest deployment."""
+        newest = self._newest_deployment()
+        if (newest.id if newest else 0) != (self._newest.id if self._newest else 0):
+            who = f"{newest.operator}@{newest.host} has" if newest else "somebody has"
+            raise PlanRefused(
+                f"{who} deployed {self.config.name} since this plan was made; nothing was changed",
+                hint="run the command again to plan on top of that",
+            )
+
+    def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
+        """`on_failure: rollback`: undo a failed apply (failed apps, or all) as a deployment of its own.
+
+        The failed run stays what it is, and so does its exit code. What others changed
+        meanwhile is not overwritten: then the rollback is refused, and the output says so.
+        """
+        from sbkube.engine.execute import execute
+        from sbkube.engine.rollback import plan_rollback
+        from sbkube.engine.undo import Undo
+
+        failed = {DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED}
+        settings = self.config.settings
+        if settings.on_failure != "rollback" or plan.purpose != "apply" or record.status not in failed:
+            return
+        detail = self.ledger.detail(record.deployment_id)
+        bad = tuple(app.app_name for app in detail.apps if app.status in failed)
+        apps = bad if settings.rollback_scope == "app" else ()
+        try:
+            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, apps=apps))
+            execute(
+                undo, self._describe(undo, "rollback", {"on_failure": "rollback"}), self.world, lock, self.cancel
+            )
+        except (ProjectError, SurroundingsError, ClusterError, HelmError) as error:
+            # The cluster was changed by now: the failed run's own exit code stays.
+            problems = error.problems if isinstance(error, ProjectError) else ()
+            reasons = "; ".join(str(p) for p in problems) or str(error)
+            self.world.emit("warning", message=f"the failed deployment was not rolled back: {reasons}")
+
+    def settle(self) -> None:
+        """Before a plan that will be executed: settle interrupted runs, so that the plan knows what they did."""
+        if self.ledger.unsettled(self.target):
+            for record in self.recover():
+                text = f"deployment {record.deployment_id} was interrupted and has been settled"
+                self.world.emit("warning", message=text)
+
+    def recover(self) -> tuple[DeploymentRecord, ...]:
+        """Settle what interrupted runs of this project left open."""
+        from sbkube.engine.lock import RunLock
+        from sbkube.engine.recover import settle_interrupted
+
+        lock = RunLock(self.world, self.target, "recover")
+        try:
+            with before_any_write():
+                return settle_interrupted(self.world, self.target)
+        finally:
+            lock.release()
+
+    def break_lock(self) -> None:
+        """Take both halves of the lock from whoever holds them; only sensible when that run is dead."""
+        from sbkube.engine.lock import lease_name
+
+        self.ledger.break_lock(self.target)
+        with before_any_write():
+            self.world.leases.delete(self.target.namespace, lease_name(self.target))
+
+    def _describe(self, plan: Plan, command: str, args: Mapping[str, Any] | None) -> DeploymentCreate:
+        from sbkube.edges import origin
+
+        info = self.cluster_info()
+        sources = {app.name: dict(app.sources) for app in plan.apps if app.sources}
+        return DeploymentCreate(
+            cluster=info.name,
+            namespace=self.config.settings.namespace,
+            app_config_dir=str(self.config.folder),
+            config_file_path=str(self.config.path),
+            command=command,
+            config_snapshot=self.config.snapshot(),
+            command_args=dict(args or {}),
+            sources_snapshot=sources,
+            sbkube_version=__version__,
+            operator=getpass.getuser(),
+            parent=plan.parent or None,
+            project=self.config.name,
+            cluster_uid=info.uid,
+            context=info.context,
+            host=socket.gethostname(),
+            kubernetes_user=info.user,
+            origin=origin.describe(self.config.folder, self._environ),
+        )
