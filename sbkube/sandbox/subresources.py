@@ -50,8 +50,9 @@ def log(api: Api, target: Target, verb: str, how: str, body: Any, options: Optio
 
 
 def eviction(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:
-    """Deletes the pod."""
-    api.delete(target.kind, target.namespace, target.name, Deletion(dry_run=options.dry_run))
+    """Deletes the pod as the DeleteOptions in the Eviction say."""
+    asked = Deletion.of((body or {}).get("deleteOptions") or {}, {"dryRun": "All"} if options.dry_run else {})
+    api.delete(target.kind, target.namespace, target.name, asked)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 

@@ -6,6 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from sbkube.sandbox.controllers.adoption import adopt
 from sbkube.sandbox.controllers.cluster import Json, Key, copied, key_of, owner_reference, terminating
 from sbkube.sandbox.controllers.revisions import template_hash
 from sbkube.sandbox.controllers.runtime import now_text, seconds_of
@@ -26,6 +27,9 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
         return
     sets = run.owned(obj, "ReplicaSet")
     current = next((s for s in sets if _same_template(s, obj)), None)
+    if current is None:
+        sets = await adopt(run, obj, "ReplicaSet")
+        current = next((s for s in sets if _same_template(s, obj)), None)
     if current is None and not obj["spec"].get("paused"):
         current = await _create(run, obj, sets)
         sets = run.owned(obj, "ReplicaSet")

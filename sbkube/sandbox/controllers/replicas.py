@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from sbkube.sandbox.controllers.adoption import adopt
 from sbkube.sandbox.controllers.cluster import Json, Key, key_of, terminating
 from sbkube.sandbox.controllers.pods import is_ready, new_pod
 from sbkube.sandbox.controllers.runtime import seconds_of
@@ -37,9 +38,10 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
     """Makes or removes pods until their number is right, then writes the counts."""
     if obj is None or terminating(obj):
         return
-    pods = [p for p in run.owned(obj, "Pod") if (p.get("status") or {}).get("phase") not in _DONE]
-    living = [p for p in pods if not terminating(p)]
     wanted = obj["spec"].get("replicas", 1)
+    living = _living(run.owned(obj, "Pod"))
+    if len(living) < wanted:
+        living = _living(await adopt(run, obj, "Pod"))
     component = "replicaset-controller" if key.kind == "ReplicaSet" else "replication-controller"
     for _ in range(wanted - len(living)):
         pod = await run.cluster.create(new_pod(obj, obj["spec"]["template"], f"{key.name[:57]}-{suffix()}"))
@@ -54,6 +56,10 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
             )
         living = living[len(living) - wanted :]
     await _write_counts(run, key, living)
+
+
+def _living(pods: list[Json]) -> list[Json]:
+    return [p for p in pods if not terminating(p) and (p.get("status") or {}).get("phase") not in _DONE]
 
 
 async def _write_counts(run: Controllers, key: Key, pods: list[Json]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sbkube.sandbox.controllers.adoption import adopt
 from sbkube.sandbox.controllers.cluster import Json, Key, copied, key_of, owner_reference, terminating
 from sbkube.sandbox.controllers.pods import is_ready, new_pod
 from sbkube.sandbox.controllers.replicas import available, suffix
@@ -31,7 +32,7 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
         return
     update = await ensure_revision(run, obj)
     status = obj.get("status") or {}
-    pods = {_ordinal(p): p for p in run.owned(obj, "Pod")}
+    pods = await _pods(run, obj)
     current = status.get("currentRevision") or update
     start = (obj["spec"].get("ordinals") or {}).get("start", 0)
     wanted = range(start, start + obj["spec"].get("replicas", 1))
@@ -41,6 +42,13 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
     if rolling:
         await _replace(run, obj, wanted, update, start + partition)
     await _write_status(run, key, current, update)
+
+
+async def _pods(run: Controllers, obj: Json) -> dict[int, Json]:
+    found = run.owned(obj, "Pod")
+    if len(found) < obj["spec"].get("replicas", 1):
+        found = await adopt(run, obj, "Pod", f"{obj['metadata']['name']}-")
+    return {_ordinal(p): p for p in found}
 
 
 async def _step(run: Controllers, obj: Json, pods: dict[int, Json], wanted: range, revision: str) -> None:
@@ -140,7 +148,7 @@ async def reconcile_daemon(run: Controllers, key: Key, obj: Json | None) -> None
     if obj is None or terminating(obj):
         return
     update = (await ensure_revision(run, obj)).rpartition("-")[2]
-    pods = run.owned(obj, "Pod")
+    pods = run.owned(obj, "Pod") or await adopt(run, obj, "Pod", f"{key.name}-")
     living = [p for p in pods if not terminating(p)]
     rolling = obj["spec"]["updateStrategy"].get("type") == "RollingUpdate"
     for pod in living[1:] + [p for p in living[:1] if rolling and _revision(p) != update]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from sbkube.sandbox.status import Cause
@@ -29,9 +30,9 @@ _PULLS = ("Always", "IfNotPresent", "Never")
 _HANDLERS = ("exec", "grpc", "httpGet", "tcpSocket")
 
 
-def pod_spec(spec: Json, path: str) -> list[Cause]:
+def pod_spec(spec: Json, path: str, claims: Sequence[str] = ()) -> list[Cause]:
     """All that is wrong with a PodSpec."""
-    volumes = [v.get("name", "") for v in objects(spec.get("volumes"))]
+    volumes = [*claims, *(v.get("name", "") for v in objects(spec.get("volumes")))]
     found = _volumes(spec, f"{path}.volumes")
     names: set[str] = set()
     found += _containers(spec.get("containers"), f"{path}.containers", volumes, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sbkube.sandbox.selectors import selector_of
@@ -38,11 +39,11 @@ _STATEFUL_FREE = {
 }
 
 
-def _template(spec: Json, path: str = "spec.template") -> list[Cause]:
+def _template(spec: Json, path: str = "spec.template", claims: Sequence[str] = ()) -> list[Cause]:
     template = spec.get("template") or {}
     meta = template.get("metadata") or {}
     found = labels(f"{path}.metadata.labels", meta.get("labels"))
-    return found + pod_spec(template.get("spec") or {}, f"{path}.spec")
+    return found + pod_spec(template.get("spec") or {}, f"{path}.spec", claims)
 
 
 def _always(spec: Json) -> list[Cause]:
@@ -133,7 +134,8 @@ def stateful_set(new: Json, old: Json | None) -> list[Cause]:
     found += non_negative("spec.replicas", spec.get("replicas"))
     found += non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
     own, mismatch = _selector(spec)
-    return found + own + mismatch + _template(spec) + _always(spec)
+    claims = [(c.get("metadata") or {}).get("name", "") for c in objects(spec.get("volumeClaimTemplates"))]
+    return found + own + mismatch + _template(spec, claims=claims) + _always(spec)
 
 
 def daemon_set(new: Json, old: Json | None) -> list[Cause]:

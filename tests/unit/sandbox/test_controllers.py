@@ -169,3 +169,25 @@ def test_a_daemon_set_runs_on_the_only_node(tmp_path: Path) -> None:
         assert node["status"]["conditions"][0]["status"] == "True"
 
     _play(tmp_path, story)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_what_was_orphaned_comes_back_to_its_owner(tmp_path: Path, kind: str) -> None:
+    async def story(api: Api) -> None:
+        body = {**_deployment(), "kind": kind}
+        owner = _kind(api, "apps/v1", kind)
+
+        async def ready_pods() -> set[str]:
+            await _until(lambda: _status(api, "apps/v1", kind, "d").get("readyReplicas") == 2)
+            return {p["metadata"]["uid"] for p in api.list(_kind(api, "v1", "Pod"), "default")}
+
+        api.create(owner, "default", body)
+        before = await ready_pods()
+        api.delete(owner, "default", "d", Deletion(propagation="Orphan"))
+        await _until(lambda: api.find(owner, "default", "d") is None)
+        api.create(owner, "default", {**_deployment(), "kind": kind})
+        assert await ready_pods() == before
+        api.delete(owner, "default", "d", Deletion(propagation="Background"))
+        await _until(lambda: not api.list(_kind(api, "v1", "Pod"), "default"))
+
+    _play(tmp_path, story)

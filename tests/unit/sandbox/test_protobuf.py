@@ -56,3 +56,22 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for body in (data, protobuf.MAGIC + data, encode_unknown("v1", "Secret", data[:100])):
         with contextlib.suppress(ProtobufError, UnsupportedKind):
             assert isinstance(decode(body), dict)
+
+
+def test_a_job_made_from_a_schedule_is_read_in_full() -> None:
+    def part(number: int, content: bytes | str) -> bytes:
+        data = content.encode() if isinstance(content, str) else content
+        tag = number << 3 | 2
+        return bytes([tag] if tag < 128 else [tag & 127 | 128, tag >> 7]) + bytes([len(data)]) + data
+
+    limits = part(1, part(1, "cpu") + part(2, part(1, "100m")))
+    pod = (
+        part(2, part(1, "c") + part(8, limits)) + part(3, "Never") + part(14, b"") + part(19, "default-scheduler")
+    )
+    body = part(1, part(1, "x")) + part(2, part(6, part(2, pod)))
+    assert decode(encode_unknown("batch/v1", "Job", body))["spec"]["template"]["spec"] == {
+        "containers": [{"name": "c", "resources": {"limits": {"cpu": "100m"}}}],
+        "restartPolicy": "Never",
+        "securityContext": {},
+        "schedulerName": "default-scheduler",
+    }

@@ -102,3 +102,13 @@ def test_an_amount_asked_for_may_not_pass_its_limit() -> None:
     resources = {"limits": {"cpu": "100m"}, "requests": {"cpu": "1"}}
     found["spec"]["template"]["spec"]["containers"][0]["resources"] = resources
     assert "must be less than or equal to cpu limit of 100m" in _refusals(found)[0]
+
+
+def test_a_stateful_set_mounts_the_claims_it_makes() -> None:
+    found = _deployment(volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}], serviceName="d")
+    container = found["spec"]["template"]["spec"]["containers"][0]
+    container["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    found["kind"] = "StatefulSet"
+    assert _refusals(found) == []
+    container["volumeMounts"][0]["name"] = "other"
+    assert [r for r in _refusals(found) if 'Not found: "other"' in r]
