@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from postgres import Server
 
 _KEPT = {"SBKUBE_TEST_KUBECONFIG", "SBKUBE_TEST_POSTGRES_URL", "SBKUBE_TEST_CACHE"}
 
@@ -22,3 +26,28 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("SBKUBE_STATE_URL", str(home / "deployments.db"))
     monkeypatch.setenv("KUBECACHEDIR", str(home / "kube-cache"))
     yield home
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One PostgreSQL server for each process that runs tests, started when it is first wanted."""
+    from postgres import shared_server
+
+    with shared_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of a database of one's own that has our tables."""
+    url = postgres_server.database()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of an empty database of one's own."""
+    url = postgres_server.database(upgraded=False)
+    yield url
+    postgres_server.drop(url)

