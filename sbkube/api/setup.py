@@ -13,8 +13,8 @@ from sbkube.errors import StateError, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 
 if TYPE_CHECKING:
-    from sbkube.state.closings import Verdict
     from sbkube.state.tracker import DeploymentTracker
+    from sbkube.state.verify import Verdict
 
 
 def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:

@@ -155,9 +155,10 @@ class BlobStore:
         """The bytes of a row of `blobs`, or None where its key is missing; altered ones raise StateError."""
         packed = row.content
         if row.codec == SEALED:
-            if self.key is None or self.key.key_id != row.key_id:
+            key = self.key.named(row.key_id) if self.key else None
+            if key is None:
                 return None
-            packed = self.key.open(packed, f"{identity}|{row.digest}")
+            packed = key.open(packed, f"{identity}|{row.digest}")
         try:
             data = zstd.decompress(packed)
         except zstd.ZstdError as error:

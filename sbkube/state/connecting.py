@@ -70,7 +70,8 @@ def connect(location: Location) -> Engine:
         event.listen(engine, "begin", _begin)
         return engine
     try:
-        return create_engine(location.url, pool_pre_ping=True)
+        # Prepared statements belong to a session, which a pooler in transaction mode does not keep for us.
+        return create_engine(location.url, pool_pre_ping=True, connect_args={"prepare_threshold": None})
     except ModuleNotFoundError as error:
         raise ToolMissing("PostgreSQL needs psycopg", hint="pip install 'sbkube[postgres]'") from error
 

@@ -72,6 +72,24 @@ def load_plan(conn: Connection, store: BlobStore, name: str | None) -> Plan:
     return header_from_json(header, tuple(app_from_json(document, fetch) for document in documents))
 
 
+def references(conn: Connection, store: BlobStore, name: str) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """(blob, identity) of all parts of a stored plan but its header, and apps that cannot be decrypted here."""
+    header = store.load(conn, {name: ""})[name]
+    apps = {app[REFERENCE]: _app_identity(app["name"]) for app in header["apps"]}
+    documents = store.load(conn, apps)
+    found = [(blob, identity) for blob, identity in apps.items() if blob != NOT_KEPT]
+
+    def note(value: Any, body: Body) -> Any:
+        if isinstance(value, Mapping) and value.get(REFERENCE) not in (None, NOT_KEPT):
+            found.append((value[REFERENCE], _identity(body)))
+        return value
+
+    for document in documents.values():
+        app_from_json(document, note)
+    hidden = tuple(app["name"] for app in header["apps"] if app[REFERENCE] not in documents)
+    return found, hidden
+
+
 def _all_of(store: BlobStore, conn: Connection, wanted: Mapping[str, str]) -> dict[str, Any]:
     found = store.load(conn, wanted)
     if NOT_KEPT in wanted or len(found) < len(wanted):

@@ -82,6 +82,10 @@ def bring_up(conn: Connection, migrations: Migrations, key: StateKey | None) -> 
         create_current(conn)
     elif version != migrations.head:
         migrations.upgrade(conn)
+        if version == "0001":
+            from sbkube.state.closings import reseal_earlier
+
+            reseal_earlier(conn, key)
 
 
 def create_current(conn: Connection) -> None:

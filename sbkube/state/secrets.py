@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,12 @@ NONCE_BYTES = 12
 
 
 class StateKey:
-    """A key and what is derived from it. `key_id` names it without telling anything about it."""
+    """A key and what is derived from it. `key_id` names it without telling anything about it.
 
-    def __init__(self, secret: bytes) -> None:
+    `older` are keys that were used before (or by another laptop): they open and verify, and write nothing.
+    """
+
+    def __init__(self, secret: bytes, older: Sequence[StateKey] = ()) -> None:
         if len(secret) != KEY_BYTES:
             raise StateError(
                 f"a state key has {KEY_BYTES} bytes, not {len(secret)}", hint="make one: sbkube state key"
@@ -38,7 +41,12 @@ class StateKey:
         self._digests = _derive(secret, b"sbkube digest")
         self._closings = _derive(secret, b"sbkube closing")
         self.key_id = _derive(secret, b"sbkube key id").hex()[:16]
+        self.older = tuple(older)
         self._cipher: AESGCM | None = None
+
+    def named(self, key_id: str) -> StateKey | None:
+        """This key, or an older one, by its id."""
+        return next((key for key in (self, *self.older) if key.key_id == key_id), None)
 
     def __repr__(self) -> str:
         """Never the key."""
@@ -88,9 +96,19 @@ def new_key_text() -> str:
 
 
 def parse_key(text: str, origin: str) -> StateKey:
-    """A key from its base64 form; `origin` (variable or file) goes into the error."""
+    """A key from its base64 form; `origin` (variable or file) goes into the error.
+
+    Several keys stand beside each other, separated by commas or blanks: the first one is used, the others are its
+    older ones.
+    """
+    words = text.replace(",", " ").split() or [""]
+    older = [_parse_one(word, origin, ()) for word in words[1:]]
+    return _parse_one(words[0], origin, older)
+
+
+def _parse_one(word: str, origin: str, older: Sequence[StateKey]) -> StateKey:
     try:
-        return StateKey(base64.b64decode(text.strip(), validate=True))
+        return StateKey(base64.b64decode(word, validate=True), older)
     except binascii.Error as error:
         raise StateError(
             "the state key is not base64", subject=origin, hint="make one: sbkube state key"

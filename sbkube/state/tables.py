@@ -27,7 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 NOT_KEPT = "-"
 
 metadata = MetaData(
@@ -252,7 +252,8 @@ locks = Table(
     UniqueConstraint("project", "cluster_uid", "namespace"),
 )
 
-# Without foreign keys: closings outlive what a prune removes.
+# Without foreign keys: closings outlive what a prune removes. Histories of two databases may lie side by side, so
+# a sequence number is no key; the hash is.
 closings = Table(
     "closings",
     metadata,
@@ -268,8 +269,9 @@ closings = Table(
     _text("previous", 64),
     _text("hash", 64),
     _text("key_id", 16),
-    UniqueConstraint("cluster_uid", "project", "sequence"),
+    Index(None, "cluster_uid", "project", "sequence"),
     Index(None, "deployment_id"),
+    Index(None, "hash"),
 )
 
 version_table = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

@@ -40,6 +40,7 @@ from sbkube.state.intents import IntentWriter, raw_before
 from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_event, warning
 from sbkube.state.records import insert_deployment
 from sbkube.state.tables import app_deployments, deployments
+from sbkube.state.verify import Anchor, Verdict, verify
 from sbkube.state.writing import database_now
 
 LEASE_SECONDS = 30
@@ -291,10 +292,11 @@ class DeploymentTracker:
         with self.database.reading() as conn:
             return closings.newest_hash(conn, deployment_id)
 
-    def verify(self) -> closings.Verdict:
-        """Whether what is recorded of ended deployments is what was recorded when they ended."""
+    def verify(self, anchor: Anchor | None = None) -> Verdict:
+        """Whether what is recorded of ended deployments is what was recorded when they ended. `anchor` is what
+        the cluster knows of the last one."""
         with self.database.reading() as conn:
-            return closings.verify(conn, self.database.key)
+            return verify(conn, self.database.store, anchor)
 
     @property
     def keeps_secrets(self) -> bool:

@@ -7,9 +7,11 @@ from ledger_plans import apply, config_map, live, outcome, plan_of
 from sqlalchemy import text
 
 from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.state import closings
 from sbkube.state.database import DeploymentDatabase
-from sbkube.state.secrets import new_key_text
+from sbkube.state.secrets import StateKey, new_key_text
 from sbkube.state.tracker import DeploymentTracker
+from sbkube.state.verify import Anchor
 
 
 @pytest.fixture
@@ -86,3 +88,67 @@ def test_without_a_key_the_chain_is_said_to_be_unprotected(tracker, create):
     verdict = tracker.verify()
     assert verdict.ok
     assert verdict.findings[0].message == "its closing was made without a state key"
+
+
+def alter(tracker, statement, **values):
+    with tracker.database.writing() as conn:
+        conn.execute(text(statement), values)
+
+
+def messages(tracker, *anchor):
+    return [finding.message for finding in tracker.verify(*anchor).findings if finding.serious]
+
+
+def test_it_says_which_table_was_altered(recorded):
+    alter(recorded, "UPDATE deployed_resources SET message = 'x' WHERE id = 1")
+    assert messages(recorded) == ["what is recorded was altered after it ended (in deployed_resources)"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("UPDATE blobs SET content = :junk WHERE digest = :name", "deployed_resources refers to: a blob"),
+        ("DELETE FROM blobs WHERE digest = :name", "deployed_resources refers to is missing"),
+    ],
+)
+def test_an_altered_blob_is_found(recorded, change, message):
+    with recorded.database.reading() as conn:
+        name = conn.execute(text("SELECT after_blob FROM deployed_resources WHERE id = 2")).scalar()
+    alter(recorded, change, **({"name": name, "junk": b"0"} if ":junk" in change else {"name": name}))
+    assert any(message in found for found in messages(recorded))
+
+
+def test_a_history_that_was_cut_off_at_its_end_shows_against_the_cluster(recorded):
+    newest = recorded.detail("latest").deployment.deployment_id
+    known = Anchor(newest, recorded.closing_hash(newest))
+    assert messages(recorded, known) == []
+    assert messages(recorded, Anchor(newest, "0" * 64)) == [
+        "its closing is not the one that the cluster was told of"
+    ]
+    alter(recorded, "DELETE FROM deployments WHERE id = 3")
+    alter(recorded, "DELETE FROM closings WHERE deployment_id = :id", id=newest)
+    assert messages(recorded) == []  # nothing in the database can tell
+    (message,) = messages(recorded, known)
+    assert "the newest closings were removed" in message
+
+
+def test_two_ends_mean_that_one_was_removed(recorded):
+    with recorded.database.writing() as conn:
+        rows = conn.execute(closings.of_chain(("uid-1", "shop"))).all()
+        fields = {"kind": closings.CLOSING, "sequence": 2, "previous": rows[0].hash, "content_digest": "x"}
+        closings.append(conn, ("uid-1", "shop"), fields, recorded.database.key)
+    assert any("2 ends" in message for message in messages(recorded))
+    with recorded.database.writing() as conn:
+        ours = max(rows, key=lambda row: row.sequence).hash
+        assert closings.join(conn, ("uid-1", "shop"), ours, recorded.database.key) == 1
+        assert closings.join(conn, ("uid-1", "shop"), ours, recorded.database.key) == 0
+    assert not any("ends" in message for message in messages(recorded))
+    alter(recorded, "DELETE FROM closings WHERE content_digest = 'x'")
+    assert "the history that was joined here is missing" in messages(recorded)
+
+
+def test_older_keys_still_prove(recorded):
+    recorded.database.store.key = StateKey(bytes(32), [recorded.database.key])
+    assert recorded.verify().findings == ()
+    recorded.database.store.key = StateKey(bytes(32))
+    assert {finding.serious for finding in recorded.verify().findings} == {False}

@@ -72,3 +72,14 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path):
 def test_no_key_is_no_key(tmp_path):
     assert load_key({}, None, create=True) is None
     assert load_key({}, tmp_path / "key", create=False) is None
+
+
+def test_several_keys_stand_beside_each_other():
+    first, second = new_key_text(), new_key_text()
+    key = parse_key(f"{first}, {second}\n", "x")
+    older = parse_key(second, "x")
+    assert key.key_id == parse_key(first, "x").key_id
+    assert key.named(older.key_id).key_id == older.key_id
+    assert key.named("0000") is None
+    with pytest.raises(StateError, match="not base64"):
+        parse_key(f"{first}, nonsense!", "x")

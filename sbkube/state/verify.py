@@ -1,0 +1,236 @@
+"""Verifying: is what is recorded of ended deployments what was recorded when they ended?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from sbkube.errors import StateError
+from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.state import references
+from sbkube.state.blobs import BlobStore, batches, canonical
+from sbkube.state.closings import CHECKPOINT, CLOSING, MERGE, REKEY, ClosingRow, content_digests, ends, link, seal
+from sbkube.state.history import RUNNING
+from sbkube.state.secrets import StateKey
+from sbkube.state.tables import blobs, closings, deployments
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `verify` found. `serious` is False where nothing was altered, only unprotected."""
+
+    subject: str
+    message: str
+    serious: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What a cluster's Lease says was the last deployment: its id and the hash of its closing ("" if unknown)."""
+
+    deployment_id: str
+    closing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` looked at and found."""
+
+    chains: int
+    closings: int
+    findings: tuple[Finding, ...] = ()
+    blobs: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was altered, removed or inserted."""
+        return not any(finding.serious for finding in self.findings)
+
+
+def verify(conn: Connection, store: BlobStore, anchor: Anchor | None = None) -> Verdict:
+    """Follow every chain, compare every deployment with its newest closing, and open every blob it refers to.
+
+    `anchor` comes from the cluster: closings that were removed at the very end show only against it.
+    """
+    rows = conn.execute(select(closings).order_by(closings.c.sequence)).all()
+    by_chain: dict[tuple[str, str], list[ClosingRow]] = {}
+    for row in rows:
+        by_chain.setdefault((row.cluster_uid, row.project), []).append(row)
+    findings: list[Finding] = []
+    for chain in by_chain.values():
+        findings += _verify_chain(chain, store.key)
+    pruned, lost = pruned_ids(conn, rows)
+    findings += lost
+    findings += _verify_contents(conn, rows, pruned)
+    seen, altered = _verify_blobs(conn, store)
+    findings += altered
+    findings += _verify_anchor(rows, anchor)
+    return Verdict(len(by_chain), len(rows), tuple(findings), seen)
+
+
+def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator[Finding]:
+    known = {row.hash: row for row in chain}
+    protected: set[str] = set()
+    sealed = _sealed(chain, known, key)
+    for row in chain:
+        subject = row.deployment_id or f"{row.kind} {row.sequence}"
+        before = known.get(row.previous)
+        other = known.get(row.content_digest) if row.kind == MERGE else None
+        if not _follows(row, before, other):
+            yield Finding(subject, "the chain is broken before this closing")
+        if row.kind == MERGE and other is None:
+            yield Finding(subject, "the history that was joined here is missing")
+        if row.key_id or row.previous in protected:
+            protected.add(row.hash)
+        yield from _verify_link(row, key, subject, was_protected=row.previous in protected, sealed=sealed)
+    if len(tips := ends(chain)) > 1:
+        names = ", ".join(row.deployment_id or row.kind for row in tips[:3])
+        yield Finding(f"project {chain[0].project}", f"the chain has {len(tips)} ends ({names}): one was removed")
+
+
+def _follows(row: ClosingRow, before: ClosingRow | None, other: ClosingRow | None) -> bool:
+    if not row.previous:
+        return bool(row.sequence == 1)
+    if before is None:
+        return False
+    if row.kind == MERGE and other is not None:
+        return bool(row.sequence == max(before.sequence, other.sequence) + 1)
+    return bool(row.sequence == before.sequence + 1)
+
+
+def _verify_link(
+    row: ClosingRow, key: StateKey | None, subject: str, *, was_protected: bool, sealed: set[str]
+) -> Iterator[Finding]:
+    own = key.named(row.key_id) if key and row.key_id else None
+    if not row.key_id:
+        yield Finding(subject, "its closing was made without a state key", serious=was_protected)
+        if link(row._mapping, None) != row.hash:
+            yield Finding(subject, "its closing was altered")
+    elif own is not None:
+        if link(row._mapping, own) != row.hash:
+            yield Finding(subject, "its closing was altered")
+        if row.kind == REKEY and row.hash not in sealed:
+            yield Finding(subject, "what was sealed with this key was altered since")
+    elif row.hash not in sealed:
+        yield Finding(subject, "its closing was made with a key that is not here", serious=False)
+
+
+def _sealed(chain: Sequence[ClosingRow], known: Mapping[str, ClosingRow], key: StateKey | None) -> set[str]:
+    """Hashes of all rows that a `rekey` row vouches for (itself included), under a key that is here."""
+    found: set[str] = set()
+    for row in reversed(chain):
+        own = key.named(row.key_id) if key else None
+        if row.kind != REKEY or own is None or link(row._mapping, own) != row.hash:
+            continue
+        before = ancestors(row, known)
+        if seal(before) == row.content_digest:
+            found |= {row.hash, *(one.hash for one in before)}
+    return found
+
+
+def ancestors(row: ClosingRow, known: Mapping[str, ClosingRow]) -> list[ClosingRow]:
+    """Every row that a row rests on, through joined histories too."""
+    found: dict[str, ClosingRow] = {}
+    waiting = [row]
+    while waiting:
+        one = waiting.pop()
+        names = [one.previous, one.content_digest if one.kind == MERGE else ""]
+        for before in (known[name] for name in names if name in known and name not in found):
+            found[before.hash] = before
+            waiting.append(before)
+    return list(found.values())
+
+
+def pruned_ids(conn: Connection, rows: Sequence[ClosingRow]) -> tuple[set[str], list[Finding]]:
+    """Deployments that checkpoints name as pruned, and findings about lists that are missing or altered."""
+    lists = {row.content_digest for row in rows if row.kind == CHECKPOINT}
+    pruned: set[str] = set()
+    findings = []
+    for name in sorted(lists):
+        try:
+            found = BlobStore(None).load(conn, {name: ""})
+        except StateError as error:
+            findings.append(Finding("checkpoint", f"the list of what was pruned: {error.message}"))
+            continue
+        pruned.update(found[name])
+    return pruned, findings
+
+
+def _verify_contents(conn: Connection, rows: Sequence[ClosingRow], pruned: set[str]) -> Iterator[Finding]:
+    newest = {row.deployment_id: row for row in rows if row.kind == CLOSING}
+    found = {row.deployment_id: row for row in conn.execute(select(deployments))}
+    for public_id, closing in newest.items():
+        row = found.get(public_id)
+        if row is None:
+            if public_id not in pruned:
+                yield Finding(public_id, "the deployment was removed")
+            continue
+        digests = content_digests(conn, row.id)
+        if _named(digests) != closing.content_digest:
+            where = ", ".join(_changed(conn, closing.content_digest, digests))
+            yield Finding(public_id, f"what is recorded was altered after it ended (in {where})")
+        elif row.status not in (closing.status, DeploymentStatus.ROLLED_BACK.value):
+            yield Finding(public_id, f"its status was altered from {closing.status} to {row.status}")
+    for public_id, row in found.items():
+        if row.status not in RUNNING and public_id not in newest:
+            yield Finding(public_id, "it ended without a closing")
+
+
+def _named(digests: Mapping[str, str]) -> str:
+    return hashlib.sha256(canonical(digests)).hexdigest()
+
+
+def _changed(conn: Connection, name: str, now: Mapping[str, str]) -> list[str]:
+    """Tables whose rows differ from what the closing says; all of them where that cannot be read any more."""
+    try:
+        then: Mapping[str, str] = BlobStore(None).load(conn, {name: ""}).get(name, {})
+    except StateError:
+        then = {}
+    return [table for table in sorted({*now, *then}) if now.get(table) != then.get(table)]
+
+
+def _verify_blobs(conn: Connection, store: BlobStore) -> tuple[int, list[Finding]]:
+    """Open every blob that a deployment refers to, once. Sealed ones only under a key that is here."""
+    seen: set[str] = set()
+    findings: list[Finding] = []
+    for row in conn.execute(select(deployments.c.id, deployments.c.deployment_id)).all():
+        walked = references.of_deployment(conn, store, row.id)
+        findings += [Finding(row.deployment_id, f"its plan cannot be read: {text}") for text in walked.broken]
+        fresh = {r.name: r for r in walked.references if r.name not in seen}
+        seen |= fresh.keys()
+        for part in batches(sorted(fresh)):
+            findings += _verify_some(conn, store, row.deployment_id, {name: fresh[name] for name in part})
+    return len(seen), findings
+
+
+def _verify_some(
+    conn: Connection, store: BlobStore, public_id: str, wanted: Mapping[str, references.Reference]
+) -> Iterator[Finding]:
+    there: dict[str, Any] = {
+        row.digest: row for row in conn.execute(select(blobs).where(blobs.c.digest.in_(list(wanted))))
+    }
+    for name, reference in wanted.items():
+        if name not in there:
+            yield Finding(public_id, f"a blob that {reference.table} refers to is missing: {name[:14]}…")
+            continue
+        try:
+            store.unpack(there[name], reference.identity)
+        except StateError as error:
+            yield Finding(public_id, f"a blob that {reference.table} refers to: {error.message}")
+
+
+def _verify_anchor(rows: Sequence[ClosingRow], anchor: Anchor | None) -> Iterator[Finding]:
+    if anchor is None or not anchor.deployment_id:
+        return
+    own = [row for row in rows if row.kind == CLOSING and row.deployment_id == anchor.deployment_id]
+    if not own:
+        text = (
+            "the cluster names it as the last deployment, but it is not recorded here: the newest closings were "
+        )
+        yield Finding(anchor.deployment_id, text + "removed, or another database has them")
+    elif anchor.closing and anchor.closing not in {row.hash for row in own}:
+        yield Finding(anchor.deployment_id, "its closing is not the one that the cluster was told of")
