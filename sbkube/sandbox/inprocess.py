@@ -1,95 +1,230 @@
-"""The API as the simulated controllers see it: `controllers.cluster.Cluster` over `api.Api`."""
+"""A sandbox inside this process: no port, no TLS, no start-up time; for tests that need very many of them.
+
+    with InProcess() as box:
+        box.add_faults({"verb": "patch", "kind": "ConfigMap", "cut": "after"})
+        reply = box.request("GET", "/api/v1/namespaces", headers={"Accept": "application/json"})
+
+The same service as behind HTTPS, with controllers, faults and request log, on an event loop in a thread of its
+own; every method may be called from any thread. Objects are in memory unless a folder is named, which may be the
+copy of a server's folder.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sbkube.sandbox.access import Deletion, Options
+import orjson
+from multidict import CIMultiDict, MultiDict
+
+from sbkube.sandbox import bodies, startup
 from sbkube.sandbox.api import Api
-from sbkube.sandbox.kinds import Kind
-from sbkube.sandbox.status import StatusError, path_not_found, server_error
-from sbkube.sandbox.subresources import finalized
-
-if TYPE_CHECKING:
-    from sbkube.sandbox.controllers.cluster import Key
+from sbkube.sandbox.calls import Call, Reply
+from sbkube.sandbox.control import Control
+from sbkube.sandbox.controllers import Controllers
+from sbkube.sandbox.kinds import Registry
+from sbkube.sandbox.server import DEFAULT_VERSION, version
+from sbkube.sandbox.service import Service
+from sbkube.sandbox.store import Store
+from sbkube.sandbox.watch import Dropped
 
 Json = dict[str, Any]
-MANAGER = "sandbox-controller"
+_TOKEN = "in-process"
+_T = TypeVar("_T")
 
 
-class ApiCluster:
-    """Reads and writes of the controllers; their field manager is `sandbox-controller`."""
+class Cut(ConnectionError):
+    """The connection was dropped by a fault; `received` is what had arrived of the answer's body."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, where: str, received: bytes = b"") -> None:
+        super().__init__(f"cut {where} by a fault")
+        self.where = where
+        self.received = received
 
-    def _kind(self, group: str, kind: str) -> Kind | None:
-        found = [k for k in self._api.registry if k.group == group and k.kind == kind]
-        stored = [k for k in found if not k.storage[2] or k.storage == k.gvk]
-        return stored[0] if stored else found[0] if found else None
 
-    def get(self, key: Key) -> Json | None:
-        """The stored object, or None."""
-        kind = self._kind(key.group, key.kind)
-        return self._api.store.get(kind.store_key, key.namespace, key.name) if kind else None
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer with its whole body."""
 
-    def everything(self) -> Iterable[Json]:
-        """All stored objects."""
-        store = self._api.store
-        return [obj for resource in store.resources() for _, obj in store.items(resource)]
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
-    def subscribe(self, listener: Callable[[str, Json], None]) -> None:
-        """Calls `listener(ADDED|MODIFIED|DELETED, object)` for each write from now on."""
-        self._api.store.listen(lambda event: listener(event.what, event.new))
+    def json(self) -> Any:
+        """The body, read."""
+        return orjson.loads(self.body)
 
-    async def _flushed(self) -> None:
-        """Waits for the disk; a full one is an answer like others, after which controllers try again."""
-        try:
-            await self._api.store.flushed()
-        except sqlite3.Error as error:
-            raise server_error(f"the store cannot be written: {error}") from None
 
-    def _served(self, obj: Json) -> Kind:
-        found = self._api.registry.by_kind(obj["apiVersion"], obj["kind"])
-        if found is None:
-            raise path_not_found()
-        return found
+class InProcess:
+    """One sandbox; use it as a context manager, or call `close`.
 
-    async def create(self, obj: Json) -> Json:
-        """Creates; the answer is the stored object."""
-        kind = self._served(obj)
-        made = self._api.create(
-            kind, obj["metadata"].get("namespace", ""), obj, Options(MANAGER, validation="Ignore")
-        )
-        await self._flushed()
-        return made
+    `folder`: where its objects are kept (None: nowhere); `ready_delay`: seconds until pods are ready;
+    `kubernetes_version`: the version claimed.
+    """
 
-    async def update(self, obj: Json, subresource: str = "") -> Json:
-        """Replaces the object or its `status` or `finalize`; an outdated resourceVersion is a conflict."""
-        kind, metadata = self._served(obj), obj["metadata"]
-        if subresource == "finalize":
-            made = finalized(self._api, kind, metadata["name"], (obj.get("spec") or {}).get("finalizers") or [])
-        else:
-            options = Options(MANAGER, validation="Ignore")
-            space = metadata.get("namespace", "")
-            made = self._api.update(kind, space, metadata["name"], obj, options, subresource)
-        await self._flushed()
-        return made
-
-    async def delete(
-        self, key: Key, uid: str, *, propagation: str = "Background", grace: int | None = None
+    def __init__(
+        self, folder: Path | None = None, *, ready_delay: float = 0.0, kubernetes_version: str = DEFAULT_VERSION
     ) -> None:
-        """Deletes if it still has this uid; what is gone already is no error."""
-        kind = self._kind(key.group, key.kind)
-        if kind is None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
+        self._thread.start()
+        path = Path(":memory:") if folder is None else folder / "store.db"
+        try:
+            self._store, self._service, self._controllers = self._do(
+                _started(path, ready_delay, kubernetes_version)
+            )
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def __enter__(self) -> InProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops everything; again is nothing."""
+        if self._loop.is_closed():
+            return
+        self._do(self._controllers.stop())
+        self._do(_on_loop(self._store.close))
+        self._end_loop()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def request(
+        self, method: str, path: str, body: bytes | Json | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Sends one request and gives its answer; `path` may have a query. A watch's lines come all together.
+
+        Raises Cut where a fault drops the connection. Give watches a `timeoutSeconds`.
+        """
+        return self._do(self._exchange(_call(method, path, body, headers)))
+
+    def watch(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Json]:
+        """The events of a watch as they come. Raises Cut when it is dropped; ends when its time is over."""
+        reply = self._do(self._service(_call("GET", path, None, headers)))
+        stream = reply.stream
+        if reply.cut or stream is None:
+            if reply.cut:
+                raise Cut(reply.cut)
+            yield {"type": "ERROR", "object": orjson.loads(reply.body)}
             return
         try:
-            self._api.delete(
-                kind, key.namespace, key.name, Deletion(propagation=propagation, grace=grace, uid=uid)
-            )
-        except StatusError as error:
-            if error.code not in (404, 409):
-                raise
-        await self._flushed()
+            while (line := self._do(_following(stream))) is not None:
+                yield orjson.loads(line)
+        except Dropped:
+            raise Cut("body") from None
+        finally:
+            self._do(stream.aclose())
+
+    async def _exchange(self, call: Call) -> Response:
+        reply: Reply = await self._service(call)
+        headers = CIMultiDict([("Content-Type", reply.content_type), *reply.headers])
+        if reply.cut:
+            raise Cut(reply.cut, reply.body[: len(reply.body) // 2] if reply.cut == "body" else b"")
+        body = reply.body
+        if reply.stream is not None:
+            lines: list[bytes] = []
+            try:
+                async for line in reply.stream:
+                    lines.append(line)
+            except Dropped:
+                raise Cut("body", b"".join(lines)) from None
+            body = b"".join(lines)
+        return Response(reply.code, headers, body)
+
+    # ---- what the control endpoint offers
+
+    def add_faults(self, *faults: Json) -> None:
+        """Faults as `sbkube.sandbox.faults` describes them. Raises StatusError 400."""
+        self._do(_on_loop(lambda: self._control.faults.add(*faults)))
+
+    def clear_faults(self) -> None:
+        """Forgets all faults."""
+        self._do(_on_loop(self._control.faults.clear))
+
+    def faults(self) -> Json:
+        """What waits, and how many requests met a fault."""
+        found: Json = self._do(_on_loop(self._control.faults.listed))
+        return found
+
+    def keep_requests(self, count: int) -> None:
+        """Keeps the last `count` requests in the log from now on; 0 switches it off."""
+        self._do(_on_loop(lambda: self._control.log.resize(count)))
+
+    def requests(self) -> list[Json]:
+        """The log, oldest first; `sbkube.sandbox.request_log` describes the entries."""
+        found: list[Json] = self._do(_on_loop(self._control.log.listed))["requests"]
+        return found
+
+    def drop_watches(self) -> int:
+        """Drops all open watches; tells how many there were."""
+        dropped: int = self._do(_on_loop(self._control.drop_watches))
+        return dropped
+
+    def forget_history(self) -> None:
+        """Older resource versions get 410 from now on."""
+        self._do(_on_loop(self._store.forget))
+
+    def advance(self, seconds: float) -> None:
+        """Moves the time by which CronJobs are judged."""
+        self._do(_on_loop(lambda: self._control.advance(seconds)))
+
+    @property
+    def idle(self) -> bool:
+        """Whether the controllers have nothing to do now."""
+        return self._controllers.idle
+
+    @property
+    def _control(self) -> Control:
+        return self._service.control
+
+
+def _call(method: str, path: str, body: bytes | Json | None, headers: Mapping[str, str] | None) -> Call:
+    split = urlsplit(path)
+    data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+    sent = CIMultiDict({"Content-Type": "application/json", **(headers or {})})
+    sent["Authorization"] = f"Bearer {_TOKEN}"
+
+    async def read() -> bytes:
+        if len(data) > bodies.LIMIT:
+            raise bodies.too_large()
+        return data
+
+    query = MultiDict(parse_qsl(split.query, keep_blank_values=True))
+    return Call(method, unquote(split.path), query, sent, read)
+
+
+async def _started(path: Path, ready_delay: float, claimed: str) -> tuple[Store, Service, Controllers]:
+    store = Store(path)
+    api = Api(store, Registry())
+    service = Service(api, _TOKEN, version(claimed), lambda: "in-process")
+    controllers = await startup.prepare(api, ready_delay, "")
+    service.control.controllers = controllers
+    await store.flushed()
+    return store, service, controllers
+
+
+async def _on_loop(work: Any) -> Any:
+    return work()
+
+
+async def _following(stream: Any) -> bytes | None:
+    found: bytes | None = await anext(stream, None)
+    return found

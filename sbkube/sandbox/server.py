@@ -26,6 +26,7 @@ from sbkube.sandbox.api import Api
 from sbkube.sandbox.fields import now
 from sbkube.sandbox.http import Handler
 from sbkube.sandbox.kinds import Registry
+from sbkube.sandbox.service import Service
 from sbkube.sandbox.store import Store
 
 DEFAULT_VERSION = "1.36"
@@ -45,7 +46,8 @@ class AlreadyRunning(RuntimeError):
     """Another server has the folder."""
 
 
-def _version(text: str) -> dict[str, Any]:
+def version(text: str) -> dict[str, Any]:
+    """The body of /version for a Kubernetes version like `1.36`."""
     parts = [*text.split("."), "0", "0"][:3]
     return {
         "major": parts[0],
@@ -130,10 +132,13 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     api = Api(store, Registry())
     token, found = secrets.token_urlsafe(24), certs.make()
     address = [""]
-    handler = Handler(api, token, _version(settings.version), lambda: address[0])
+    service = Service(api, token, version(settings.version), lambda: address[0])
     controllers = await startup.prepare(api, settings.ready_delay, found.ca.decode())
+    service.control.controllers = controllers
     await store.flushed()
-    runner = web.ServerRunner(web.Server(handler, request_factory=_request, access_log=None), shutdown_timeout=0.2)
+    runner = web.ServerRunner(
+        web.Server(Handler(service), request_factory=_request, access_log=None), shutdown_timeout=0.2
+    )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", settings.port, ssl_context=_tls(folder, found))
     await site.start()
@@ -148,7 +153,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-    await controllers()
+    await controllers.stop()
     (folder / "server.json").unlink(missing_ok=True)
     await runner.cleanup()
     store.close()

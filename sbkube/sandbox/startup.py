@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sbkube.sandbox import custom
 from sbkube.sandbox.api import Api
+from sbkube.sandbox.control_plane import ApiCluster
 from sbkube.sandbox.controllers import Controllers
-from sbkube.sandbox.inprocess import ApiCluster
 from sbkube.sandbox.kinds import Kind
 
 Json = dict[str, Any]
@@ -21,8 +20,8 @@ def _kind(api: Api, api_version: str, kind: str) -> Kind:
     return found
 
 
-async def prepare(api: Api, ready_delay: float, ca: str) -> Callable[[], Awaitable[None]]:
-    """Creates what is missing and starts the controllers; the returned function stops them."""
+async def prepare(api: Api, ready_delay: float, ca: str) -> Controllers:
+    """Creates what is missing and starts the controllers; stop them at the end."""
     space = _kind(api, "v1", "Namespace")
     for name in NAMESPACES:
         if api.find(space, "", name) is None:
@@ -31,4 +30,4 @@ async def prepare(api: Api, ready_delay: float, ca: str) -> Callable[[], Awaitab
     custom.follow(api)
     controllers = Controllers(ApiCluster(api), ready_delay=ready_delay, ca_text=ca)
     await controllers.start()
-    return controllers.stop
+    return controllers

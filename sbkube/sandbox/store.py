@@ -1,5 +1,9 @@
 """Where the objects are: an index in memory, every change in SQLite before it counts as done.
 
+The file is a log of revisions, as etcd keeps them: one row per write, of which the newest of each object is its
+present state, and the last `KEPT` are the past that watches and lists of older versions are served from, also
+after a restart. What is older is compacted away.
+
 Changes are visible at once and committed by a writer thread that takes all waiting changes into one
 transaction (group commit). `flushed()` waits until everything written so far is on disk: a request is answered
 after that. When the disk takes nothing (it is full), the changes that waited are undone and their writers told.
@@ -21,18 +25,19 @@ import orjson
 
 Json = dict[str, Any]
 Key = tuple[str, str]
-KEPT_EVENTS = 20_000
+Statement = tuple[str, tuple[Any, ...]]
+KEPT = 10_000
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS objects (
-    resource TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, rv INTEGER NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (resource, namespace, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions (
+    rv INTEGER PRIMARY KEY, what TEXT NOT NULL, resource TEXT NOT NULL, namespace TEXT NOT NULL,
+    name TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)"
-_GET = "SELECT body FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
-_DROP = "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
-_RV = "INSERT OR REPLACE INTO meta VALUES ('rv', ?)"
+_PUT = "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?)"
+_DROP = "DELETE FROM revisions WHERE rv = ?"
+_COMPACTED = "INSERT OR REPLACE INTO meta VALUES ('compacted', ?)"
+_FIRST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +56,73 @@ class Event:
     new: Json
 
 
+@dataclass(slots=True)
+class Revision:
+    """One row: a change with the object after it as JSON. `before` is the revision that it replaced."""
+
+    rv: int
+    what: str
+    resource: str
+    namespace: str
+    name: str
+    body: bytes
+    before: Revision | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Which object."""
+        return (self.resource, self.namespace, self.name)
+
+    def statement(self) -> Statement:
+        """What writes it."""
+        return _PUT, (self.rv, self.what, self.resource, self.namespace, self.name, self.body)
+
+    def event(self) -> Event:
+        """As a change with objects."""
+        before = self.before
+        old = None if before is None or before.what == "DELETED" else orjson.loads(before.body)
+        new = orjson.loads(self.body)
+        return Event(self.rv, self.what, self.resource, self.namespace, self.name, old, new)
+
+
 class Store:
     """All objects, by store key (`deployments.apps`) and (namespace, name). Stored dicts must never be changed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: int = KEPT) -> None:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _TABLES)
+        self._kept = kept
         self._objects: dict[str, dict[Key, Json]] = {}
-        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._newest: dict[tuple[str, str, str], Revision] = {}
+        self._past: deque[Revision] = deque()
         self._listeners: list[Callable[[Event], None]] = []
-        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._pending: list[Statement] = []
         self._writing: asyncio.Future[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self._writer = ThreadPoolExecutor(1, "store")
-        self._sent: list[tuple[str, tuple[Any, ...]]] = []
         self.lost: set[int] = set()
-        self.rv = 1000
+        self.rv = self.oldest = _FIRST
         self._load()
-        self.oldest = self._written = self.rv
+        self._written = self.rv
 
     def _load(self) -> None:
-        for resource, namespace, name, body in self._db.execute(
-            "SELECT resource, namespace, name, body FROM objects"
-        ):
-            self._objects.setdefault(resource, {})[namespace, name] = orjson.loads(body)
-        row = self._db.execute("SELECT value FROM meta WHERE key = 'rv'").fetchone()
-        if row:
-            self.rv = int(row[0])
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'compacted'").fetchone()
+        self.rv = self.oldest = int(row[0]) if row else _FIRST
+        stale = []  # left behind where a compaction did not reach the disk
+        for values in self._db.execute("SELECT * FROM revisions ORDER BY rv"):
+            made = Revision(*values)
+            before = self._newest.get(made.key)
+            self._newest[made.key] = made
+            if made.rv > self.oldest:
+                made.before = before
+                self._past.append(made)
+                self.rv = made.rv
+            elif before is not None:
+                stale.append((before.rv,))
+        self._db.executemany(_DROP, stale)
+        for key, made in self._newest.items():
+            if made.what != "DELETED":
+                self._objects.setdefault(key[0], {})[key[1], key[2]] = orjson.loads(made.body)
 
     def get(self, resource: str, namespace: str, name: str) -> Json | None:
         """The stored object, not to be changed; None when there is none."""
@@ -102,8 +147,7 @@ class Store:
         place = self._objects.setdefault(resource, {})
         old = place.get((namespace, name))
         place[namespace, name] = obj
-        self._pending.append((_PUT, (resource, namespace, name, self.rv, orjson.dumps(obj))))
-        self._tell(Event(self.rv, "MODIFIED" if old else "ADDED", resource, namespace, name, old, obj))
+        self._keep(Event(self.rv, "MODIFIED" if old else "ADDED", resource, namespace, name, old, obj))
         return obj
 
     def drop(self, resource: str, namespace: str, name: str) -> Json | None:
@@ -113,14 +157,44 @@ class Store:
             return None
         self.rv += 1
         new = {**old, "metadata": {**old["metadata"], "resourceVersion": str(self.rv)}}
-        self._pending.append((_DROP, (resource, namespace, name)))
-        self._tell(Event(self.rv, "DELETED", resource, namespace, name, old, new))
+        self._keep(Event(self.rv, "DELETED", resource, namespace, name, old, new))
         return new
 
+    def _keep(self, event: Event) -> None:
+        """Takes a change into the past and on its way to the disk, and tells the listeners."""
+        key = (event.resource, event.namespace, event.name)
+        made = Revision(event.rv, event.what, *key, orjson.dumps(event.new), self._newest.get(key))
+        self._newest[key] = made
+        self._past.append(made)
+        self._pending.append(made.statement())
+        if len(self._past) > self._kept * 1.1:
+            self._compact(len(self._past) - self._kept)
+        self._tell(event)
+
+    def _compact(self, count: int) -> None:
+        """Forgets up to `count` of the oldest changes: versions before them can no longer be asked for."""
+        oldest = self.oldest
+        # What is not on disk yet may have to be undone, and stays.
+        while count and self._past and self._past[0].rv <= self._written:
+            count -= 1
+            revision = self._past.popleft()
+            before, revision.before = revision.before, None
+            if before is not None:
+                self._pending.append((_DROP, (before.rv,)))
+            if revision.what == "DELETED":
+                self._pending.append((_DROP, (revision.rv,)))
+                if self._newest.get(revision.key) is revision:
+                    del self._newest[revision.key]
+            self.oldest = revision.rv
+        if self.oldest != oldest:
+            self._pending.append((_COMPACTED, (self.oldest,)))
+
+    def forget(self) -> None:
+        """Forgets all of the past, as a compaction would."""
+        if self._past:
+            self._compact(len(self._past))
+
     def _tell(self, event: Event) -> None:
-        if len(self._events) == KEPT_EVENTS:
-            self.oldest = self._events[0].rv
-        self._events.append(event)
         for listener in tuple(self._listeners):
             listener(event)
 
@@ -131,20 +205,26 @@ class Store:
 
     def since(self, rv: int) -> Iterator[Event]:
         """The kept changes after `rv`; ask `oldest` first whether all of them are kept."""
-        return (e for e in tuple(self._events) if e.rv > rv)
+        found = []
+        for revision in reversed(self._past):
+            if revision.rv <= rv:
+                break
+            found.append(revision)
+        return (revision.event() for revision in reversed(found))
 
     def as_of(self, resource: str, namespace: str, rv: int) -> list[tuple[Key, Json]]:
         """`items` as they were at `rv`; ask `oldest` first whether that is still known."""
         found = dict(self.items(resource, namespace))
-        for event in reversed(self._events):
-            if event.rv <= rv:
+        for revision in reversed(self._past):
+            if revision.rv <= rv:
                 break
-            if event.resource != resource or namespace not in ("", event.namespace):
+            if revision.resource != resource or namespace not in ("", revision.namespace):
                 continue
-            if event.old is None:
-                found.pop((event.namespace, event.name), None)
+            old = revision.event().old
+            if old is None:
+                found.pop((revision.namespace, revision.name), None)
             else:
-                found[event.namespace, event.name] = event.old
+                found[revision.namespace, revision.name] = old
         return sorted(found.items(), key=_key)
 
     async def flushed(self) -> None:
@@ -163,7 +243,6 @@ class Store:
     def _start(self) -> None:
         """Hands everything that waits to the writer thread."""
         batch, self._pending = self._pending, []
-        self._sent = batch
         self._writing, self._next = self._next, None
         work = asyncio.get_running_loop().run_in_executor(self._writer, self._write, batch, self.rv)
         work.add_done_callback(self._finish)
@@ -172,44 +251,49 @@ class Store:
         waiting, self._writing = self._writing, None
         failure = work.exception()
         if failure is not None:
-            self._undo(self._sent + self._pending)
+            self._undo()
             after, self._next = self._next, None
             for future in (waiting, after):
                 if future is not None and not future.done():
                     future.set_exception(failure)
                     future.exception()  # Nobody may be waiting any more.
             return
-        self._sent = []
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
         if self._next is not None:
             self._start()
 
-    def _undo(self, changes: list[tuple[str, tuple[Any, ...]]]) -> None:
-        """Brings what `changes` touched back to what is on disk, and tells the listeners."""
-        self._sent, self._pending = [], []
-        touched = dict.fromkeys((values[0], values[1], values[2]) for _, values in changes)
-        self.lost.update(e.rv for e in self._events if e.rv > self._written)
-        for resource, namespace, name in touched:
-            place = self._objects.setdefault(resource, {})
-            now = place.pop((namespace, name), None)
-            row = self._db.execute(_GET, (resource, namespace, name)).fetchone()
-            self.rv += 1
-            if row is not None:
-                kept = place[namespace, name] = orjson.loads(row[0])
-                what = "MODIFIED" if now is not None else "ADDED"
-                self._tell(Event(self.rv, what, resource, namespace, name, now, kept))
-            elif now is not None:
-                gone = {**now, "metadata": {**now["metadata"], "resourceVersion": str(self.rv)}}
-                self._tell(Event(self.rv, "DELETED", resource, namespace, name, now, gone))
-        self._written = self.rv
+    def _undo(self) -> None:
+        """Brings everything that did not reach the disk back to what is there, and tells the listeners."""
+        self._pending = []
+        first: dict[tuple[str, str, str], Revision] = {}
+        while self._past and self._past[-1].rv > self._written:
+            revision = self._past.pop()
+            self.lost.add(revision.rv)
+            first[revision.key] = revision
+        for key, revision in reversed(first.items()):
+            self._restore(key, revision.before)
 
-    def _write(self, batch: list[tuple[str, tuple[Any, ...]]], rv: int) -> None:
+    def _restore(self, key: tuple[str, str, str], before: Revision | None) -> None:
+        """Makes `before` the present state again. Listeners hear of it under a version that is never stored."""
+        place = self._objects.setdefault(key[0], {})
+        now = place.pop(key[1:], None)
+        self._newest.pop(key, None)
+        if before is not None:
+            self._newest[key] = before
+        self.rv += 1
+        if before is not None and before.what != "DELETED":
+            kept = place[key[1], key[2]] = orjson.loads(before.body)
+            self._tell(Event(self.rv, "MODIFIED" if now is not None else "ADDED", *key, now, kept))
+        elif now is not None:
+            gone = {**now, "metadata": {**now["metadata"], "resourceVersion": str(self.rv)}}
+            self._tell(Event(self.rv, "DELETED", *key, now, gone))
+
+    def _write(self, batch: list[Statement], rv: int) -> None:
         self._db.execute("BEGIN")
         try:
             for statement, values in batch:
                 self._db.execute(statement, values)
-            self._db.execute(_RV, (rv,))
             self._db.execute("COMMIT")
             self._written = rv
         except sqlite3.Error:

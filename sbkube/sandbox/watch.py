@@ -13,6 +13,11 @@ from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.status import StatusError
 from sbkube.sandbox.store import Event, Store
 
+
+class Dropped(Exception):
+    """The watch was dropped on demand: its connection ends without a word."""
+
+
 Json = dict[str, Any]
 BOOKMARK_EVERY = 60.0
 
@@ -47,9 +52,15 @@ def _seen(wanted: Wanted, event: Event) -> tuple[str, Json] | None:
     return "DELETED", {**old, "metadata": {**old["metadata"], "resourceVersion": version}}
 
 
-async def watch(store: Store, wanted: Wanted) -> AsyncIterator[tuple[str, Json]]:
-    """The events (type, object) until the time is over. Raises StatusError 410 when the past is no longer kept."""
-    queue: asyncio.Queue[Event] = asyncio.Queue()
+async def watch(
+    store: Store, wanted: Wanted, opened: set[Callable[[], None]] | None = None
+) -> AsyncIterator[tuple[str, Json]]:
+    """The events (type, object) until the time is over.
+
+    `opened` holds, while the watch is open, a function that drops it. Raises StatusError 410 when the past is no
+    longer kept, and Dropped.
+    """
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
     key, kind = wanted.kind.store_key, wanted.kind
 
     def hear(event: Event) -> None:
@@ -62,6 +73,12 @@ async def watch(store: Store, wanted: Wanted) -> AsyncIterator[tuple[str, Json]]
     present = store.items(key, wanted.namespace) if wanted.version is None or wanted.initial else []
     at = store.rv
     stop = store.listen(hear)
+
+    def drop() -> None:
+        queue.put_nowait(None)
+
+    opened = set() if opened is None else opened
+    opened.add(drop)
     try:
         for _, obj in present:
             if wanted.matches(obj):
@@ -79,9 +96,12 @@ async def watch(store: Store, wanted: Wanted) -> AsyncIterator[tuple[str, Json]]
             yield found
     finally:
         stop()
+        opened.discard(drop)
 
 
-async def _live(store: Store, wanted: Wanted, queue: asyncio.Queue[Event]) -> AsyncIterator[tuple[str, Json]]:
+async def _live(
+    store: Store, wanted: Wanted, queue: asyncio.Queue[Event | None]
+) -> AsyncIterator[tuple[str, Json]]:
     loop = asyncio.get_running_loop()
     end = loop.time() + wanted.seconds
     while (left := end - loop.time()) > 0:
@@ -91,6 +111,8 @@ async def _live(store: Store, wanted: Wanted, queue: asyncio.Queue[Event]) -> As
             if wanted.bookmarks:
                 yield "BOOKMARK", bookmark(wanted.kind, store.rv)
             continue
+        if event is None:
+            raise Dropped
         with contextlib.suppress(sqlite3.Error):
             await store.flushed()
         seen = None if event.rv in store.lost else _seen(wanted, event)

@@ -43,6 +43,10 @@ class Cluster(Protocol):
         """Replaces the object or its `status` or `finalize`; an outdated resourceVersion is a conflict."""
         ...
 
+    async def scale(self, key: Key, replicas: int) -> None:
+        """Sets the number of replicas through the scale subresource."""
+        ...
+
     async def delete(
         self, key: Key, uid: str, *, propagation: str = "Background", grace: int | None = None
     ) -> None:

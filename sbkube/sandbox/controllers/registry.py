@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from sbkube.sandbox.controllers import deployments, jobs, namespaces, pods, replicas, services, stateful
+from sbkube.sandbox.controllers import (
+    autoscaling,
+    cronjobs,
+    deployments,
+    jobs,
+    namespaces,
+    pods,
+    replicas,
+    services,
+    stateful,
+)
 from sbkube.sandbox.controllers.cluster import Json, Key
 
 if TYPE_CHECKING:
@@ -23,10 +33,11 @@ RECONCILERS: dict[tuple[str, str], Reconcile] = {
     ("apps", "Deployment"): deployments.reconcile,
     ("apps", "StatefulSet"): stateful.reconcile,
     ("apps", "DaemonSet"): stateful.reconcile_daemon,
+    ("batch", "CronJob"): cronjobs.reconcile,
     ("batch", "Job"): jobs.reconcile,
     ("networking.k8s.io", "Ingress"): services.reconcile_ingress,
     ("policy", "PodDisruptionBudget"): services.reconcile_budget,
-    ("autoscaling", "HorizontalPodAutoscaler"): services.reconcile_autoscaler,
+    ("autoscaling", "HorizontalPodAutoscaler"): autoscaling.reconcile,
 }
 
 
@@ -40,4 +51,13 @@ def _of_class(run: Controllers, obj: Json) -> Iterable[Key]:
     return run.index.of_kind("Ingress")
 
 
-RELATED: dict[str, Callable[[Controllers, Json], Iterable[Key]]] = {"Pod": _of_pod, "IngressClass": _of_class}
+def _of_target(run: Controllers, obj: Json) -> Iterable[Key]:
+    return run.index.in_namespace(obj["metadata"].get("namespace", ""), "HorizontalPodAutoscaler")
+
+
+RELATED: dict[str, Callable[[Controllers, Json], Iterable[Key]]] = {
+    "Pod": _of_pod,
+    "IngressClass": _of_class,
+    "Deployment": _of_target,
+    "StatefulSet": _of_target,
+}

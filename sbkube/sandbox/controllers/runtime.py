@@ -51,6 +51,7 @@ class Controllers:
         self.ready_delay = ready_delay
         self.ca_text = ca_text
         self.node = node
+        self._ahead = 0.0
         self._reconcilers = RECONCILERS
         self._related = RELATED
         self._seen: dict[str, float] = {}
@@ -90,6 +91,16 @@ class Controllers:
     def idle(self) -> bool:
         """Whether nothing is queued or worked on now (timers may still be running)."""
         return not (self._waiting or self._working)
+
+    def time(self) -> float:
+        """The time by which schedules are judged, in seconds since 1970."""
+        return time.time() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Moves the time of schedules forward and has all of them looked at."""
+        self._ahead += seconds
+        for key in self.index.of_kind("CronJob"):
+            self.enqueue(key)
 
     def get(self, key: Key) -> Json | None:
         """The stored object (shared: copy before changing)."""

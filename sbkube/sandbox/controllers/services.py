@@ -1,12 +1,14 @@
-"""Services get endpoints and addresses, ingresses an address, claims are bound, budgets and autoscalers count."""
+"""Services get endpoints and addresses, ingresses an address, claims are bound, budgets count."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 from sbkube.sandbox.controllers.cluster import Json, Key, copied, owner_reference, terminating
 from sbkube.sandbox.controllers.pods import is_ready
+from sbkube.sandbox.controllers.runtime import now_text
 from sbkube.sandbox.selectors import selector_of
 
 if TYPE_CHECKING:
@@ -142,8 +144,6 @@ async def reconcile_budget(run: Controllers, key: Key, obj: Json | None) -> None
     reason = "SufficientPods" if allowed else "InsufficientPods"
     before = (obj.get("status") or {}).get("conditions") or [{}]
     state = "True" if allowed else "False"
-    from sbkube.sandbox.controllers.runtime import now_text
-
     since = before[0].get("lastTransitionTime") if before[0].get("status") == state else None
     generation = obj["metadata"].get("generation", 1)
     condition = {
@@ -160,8 +160,6 @@ async def reconcile_budget(run: Controllers, key: Key, obj: Json | None) -> None
 
 
 def _desired(spec: Json, total: int) -> int:
-    import math
-
     for name in ("minAvailable", "maxUnavailable"):
         value = spec.get(name)
         if value is None:
@@ -169,16 +167,3 @@ def _desired(spec: Json, total: int) -> int:
         count = math.ceil(int(value[:-1]) * total / 100) if isinstance(value, str) else int(value)
         return count if name == "minAvailable" else max(0, total - count)
     return 0
-
-
-async def reconcile_autoscaler(run: Controllers, key: Key, obj: Json | None) -> None:
-    """An autoscaler reports what its target has; it changes nothing, since nothing has a load."""
-    if obj is None or terminating(obj):
-        return
-    ref = obj["spec"]["scaleTargetRef"]
-    group = str(ref.get("apiVersion", "")).rpartition("/")[0]
-    target = run.get(Key(group, ref.get("kind", ""), key.namespace, ref.get("name", "")))
-    replicas = ((target or {}).get("spec") or {}).get("replicas", 0)
-    before = obj.get("status") or {}
-    status = {**before, "currentReplicas": replicas, "desiredReplicas": replicas}
-    await run.write_status(obj, status)

@@ -6,17 +6,11 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sbkube.sandbox.cron import BOUNDS, MACROS, NAMES
 from sbkube.sandbox.status import Cause
 from sbkube.sandbox.validation.causes import invalid
 
 Json = dict[str, Any]
-_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-_MACROS = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
-_NAMES = {
-    n: i
-    for i, n in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
-}
-_NAMES |= {n: i for i, n in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
 
 
 def schedule(path: str, text: str) -> list[Cause]:
@@ -25,13 +19,13 @@ def schedule(path: str, text: str) -> list[Cause]:
         why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
         return [invalid(path, text, why)]
     if text.startswith("@"):
-        good = text in _MACROS or re.fullmatch(r"@every \S+", text)
+        good = text in MACROS or re.fullmatch(r"@every \S+", text)
         return [] if good else [invalid(path, text, f"unrecognized descriptor: {text}")]
     fields = text.split()
     if len(fields) != 5:
         why = f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
         return [invalid(path, text, why)]
-    for field, bounds in zip(fields, _BOUNDS, strict=True):
+    for field, bounds in zip(fields, BOUNDS, strict=True):
         why = _problem(field, bounds)
         if why:
             return [invalid(path, text, why)]
@@ -49,7 +43,7 @@ def _problem(field: str, bounds: tuple[int, int]) -> str:
             continue
         numbers = []
         for word in span.split("-"):
-            number = int(word) if word.isdigit() else _NAMES.get(word.lower(), -1)
+            number = int(word) if word.isdigit() else NAMES.get(word.lower(), -1)
             if number < 0:
                 return f'failed to parse int from {word}: strconv.Atoi: parsing "{word}": invalid syntax'
             numbers.append(number)

@@ -23,11 +23,11 @@ def _play(path: Path, story: Story, delay: float = 0.01) -> None:
     async def run() -> None:
         store = Store(path / "store.db")
         api = Api(store, Registry())
-        stop = await startup.prepare(api, delay, "CA")
+        controllers = await startup.prepare(api, delay, "CA")
         try:
             await story(api)
         finally:
-            await stop()
+            await controllers.stop()
             store.close()
 
     asyncio.run(run())

@@ -39,7 +39,76 @@ def test_objects_and_their_version_survive_a_restart(tmp_path: Path) -> None:
     again = Store(tmp_path / "store.db")
     assert again.rv == version
     assert [name for (_, name), _ in again.items("configmaps")] == ["b"]
+    again.close()
+
+
+def test_the_past_survives_a_restart(tmp_path: Path) -> None:
+    async def write() -> int:
+        store = Store(tmp_path / "store.db")
+        store.put(*PLACE, "a", config("1"))
+        then = store.rv
+        store.put(*PLACE, "a", config("2"))
+        store.put(*PLACE, "b", config("1"))
+        store.drop(*PLACE, "a")
+        await store.flushed()
+        return then
+
+    then = asyncio.run(write())
+    again = Store(tmp_path / "store.db")
+    assert again.oldest < then
+    events = [(e.what, e.name, (e.old or {}).get("data"), e.new["data"]) for e in again.since(then)]
+    assert events == [
+        ("MODIFIED", "a", {"text": "1"}, {"text": "2"}),
+        ("ADDED", "b", None, {"text": "1"}),
+        ("DELETED", "a", {"text": "2"}, {"text": "2"}),
+    ]
+    assert [name for (_, name), _ in again.as_of("configmaps", "default", then)] == ["a"]
+    again.close()
+
+
+def _rows(store: Store) -> int:
+    (count,) = store._db.execute("SELECT count(*) FROM revisions").fetchone()
+    return int(count)
+
+
+def test_the_past_is_bounded(tmp_path: Path) -> None:
+    async def write(store: Store) -> None:
+        for number in range(200):
+            store.put(*PLACE, f"c{number % 3}", config(str(number)))
+            store.put(*PLACE, "gone", config("x"))
+            store.drop(*PLACE, "gone")
+            await store.flushed()
+
+    store = Store(tmp_path / "store.db", kept=50)
+    asyncio.run(write(store))
+    assert store.rv - store.oldest <= 55
+    # What stays is the past and the newest of each object.
+    assert _rows(store) <= 55 + 3
+    version, oldest = store.rv, store.oldest
+    store.close()
+    again = Store(tmp_path / "store.db", kept=50)
+    assert (again.rv, again.oldest) == (version, oldest)
+    assert {name: o["data"]["text"] for (_, name), o in again.items("configmaps")} == {
+        "c0": "198",
+        "c1": "199",
+        "c2": "197",
+    }
+    assert len(list(again.since(oldest))) == version - oldest
+    again.forget()
     assert again.oldest == version
+    again.close()
+
+
+def test_what_was_forgotten_after_its_deletion_keeps_the_version(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    store.put(*PLACE, "a", config("1"))
+    store.drop(*PLACE, "a")
+    asyncio.run(store.flushed())
+    store.forget()
+    version = store.rv
+    store.close()
+    again = Store(tmp_path / "store.db")
+    assert (again.rv, _rows(again)) == (version, 0)
     again.close()
 
 
