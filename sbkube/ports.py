@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sbkube.models.deployment_state import (
     DeploymentCreate,
@@ -23,6 +23,7 @@ from sbkube.models.outcome import Event, Outcome
 from sbkube.models.plan import Operation, Plan
 from sbkube.models.release import ReleaseRecord, ReleaseSpec, RenderedChart
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
+from sbkube.models.source import WebAnswer, WebRequest
 
 Json = dict[str, Any]
 
@@ -263,3 +264,13 @@ class Ledger(Protocol):
 
     def release_record(self, deployment_id: str, operation: str) -> str:
         """`raw` of the release as it was before a Helm operation, "" when there was none or no key for it."""
+
+
+class Web(Protocol):
+    """Downloading over HTTP. Safe for use from several threads."""
+
+    def get(self, request: WebRequest, into: BinaryIO) -> WebAnswer:
+        """Write the body into `into` and give status and headers; redirects are followed, failures tried again.
+
+        Raises SourceUnavailable with the server's reason for everything but 2xx, 304 and, where asked for, 401.
+        """

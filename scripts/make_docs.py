@@ -24,6 +24,7 @@ from sbkube.cli.commands.plan import PENDING
 from sbkube.cli.failures import Bug
 from sbkube.config.check import known_keys
 from sbkube.config.model import Settings, StateSettings, TopLevel
+from sbkube.config.repositories import REPOSITORIES
 from sbkube.config.schema import json_schema
 from sbkube.errors import SbkubeError
 
@@ -137,6 +138,8 @@ def project_page() -> str:
     lines += _part("Top level", TopLevel, schema)
     lines += _part("settings", Settings, shared["Settings"])
     lines += _part("settings.state", StateSettings, shared["StateSettings"])
+    for key, model in REPOSITORIES.items():
+        lines += _part(f"settings.{key}.NAME", model, shared[model.__name__])
     lines += _every_app(shared)
     for name, app_type in APP_TYPES.items():
         own = {key: part for key, part in _keys(shared[f"App-{name}"]).items() if key not in AppSpec.model_fields}

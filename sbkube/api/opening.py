@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sbkube.api.where import Where, sandbox, state_url
 from sbkube.errors import ClusterError, HelmError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
+from sbkube.models.outcome import Event
 from sbkube.models.resource import ClusterInfo
 from sbkube.ports import Listener
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from sbkube.config.model import ProjectConfig
     from sbkube.engine.surroundings import Surroundings
+    from sbkube.sources.catalogue import Catalogue
     from sbkube.state.tracker import DeploymentTracker
 
 
@@ -78,7 +81,29 @@ class Opened:
         text = minimal(access)
         port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
         leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
-        return Surroundings(http, port, self.ledger, leases, clock.SystemClock(), self._listener)
+        system = clock.SystemClock()
+        return Surroundings(http, port, self.ledger, leases, system, self._listener, self.catalogue)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Where charts and files come from; nothing is fetched before it is needed."""
+        from sbkube.edges.docker_logins import DockerLogins
+        from sbkube.edges.web import HttpWeb
+        from sbkube.sources.cache import Cache, default_folder
+        from sbkube.sources.catalogue import Catalogue
+        from sbkube.sources.downloads import Downloads
+        from sbkube.sources.lockfile import FILE_NAME, LockFile
+
+        config = self.config
+        web = HttpWeb(config.settings.proxies(self._environ), self._fetching)
+        downloads = Downloads(web, Cache(default_folder(self._environ)), offline=self._where.offline)
+        lock = LockFile(config.folder / FILE_NAME, locked=self._where.locked)
+        return Catalogue(config.repositories(), downloads, lock, DockerLogins(self._environ))
+
+    def _fetching(self, url: str, done: int, total: int) -> None:
+        """Tell the listener how far a download is."""
+        share = f"{done * 100 // total} %" if total else f"{done >> 10} KiB"
+        self._listener(Event("source.progress", datetime.now(UTC), subject=url, message=share))
 
     def _access(self) -> tuple[str | None, str | None]:
         """Kubeconfig and context: the sandbox, else the command line, else the project, else the environment."""

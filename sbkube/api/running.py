@@ -57,6 +57,8 @@ class Running(Planning):
         record: DeploymentRecord | None = None
         try:
             self._refuse_stale()
+            if plan.purpose == "apply":
+                self.catalogue.lock.save(whole=plan.purpose == "apply" and not (args or {}).get("apps"))
             with before_any_write():
                 interrupted = settle_interrupted(world, self.target)
             for settled in interrupted:

@@ -18,7 +18,8 @@ class Where:
     """Which cluster and which state database a project is opened with; None means: as the project says.
 
     `same_project` confirms that this folder is where the project's newest deployment came from, though it looks
-    otherwise; without that nothing is pruned.
+    otherwise; without that nothing is pruned. `locked` refuses any change of sbkube.lock; `offline` fetches
+    nothing.
     """
 
     kubeconfig: str | None = None
@@ -26,6 +27,8 @@ class Where:
     sandbox: bool = False
     state_url: str | None = None
     no_cluster_lock: bool = False
+    locked: bool = False
+    offline: bool = False
     same_project: bool = False
 
 

@@ -13,6 +13,7 @@ from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text
 from sbkube.errors import Place
 from sbkube.models.release import ReleaseSpec, RenderedChart
 from sbkube.models.resource import Manifest
+from sbkube.sources.catalogue import Catalogue
 
 
 class Where(Protocol):
@@ -80,6 +81,8 @@ class AppSpec(BaseModel):
 class RenderContext:
     """What an app may use to render. `folder` is the project's; `timeout` is in seconds.
 
+    `catalogue` fetches what comes from elsewhere; it raises SourceUnavailable.
+
     `render_chart` renders a release as its next revision would be; it raises RenderError.
     """
 
@@ -89,6 +92,7 @@ class RenderContext:
     cleanup_metadata: bool = True
     timeout: float = 600.0
     force_conflicts: bool = False
+    catalogue: Catalogue = field(default_factory=Catalogue.empty)
 
 
 @dataclass(frozen=True, slots=True)

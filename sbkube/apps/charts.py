@@ -1,4 +1,4 @@
-"""Local charts: which folder or archive a reference means, what is in its Chart.yaml, and its digest."""
+"""Charts: which folder or archive a reference means, what is in its Chart.yaml, and its digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sbkube.apps.base import RenderContext
 from sbkube.errors import ConfigError, Place, RenderError
+from sbkube.sources.catalogue import Fetched
 from sbkube.sources.problems import did_you_mean
 from sbkube.sources.yaml_reader import decode, digest, read_file, read_one, shown
 
@@ -18,13 +20,40 @@ ARCHIVES = (".tgz", ".tar.gz")
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart that is here: `path` is a folder or an archive."""
+    """A chart that is here: `path` is a folder or an archive; `source` says where it was fetched from."""
 
     path: Path
     name: str
     version: str
     app_version: str
     digest: str
+    source: str = ""
+
+
+def find_chart(reference: str, wanted: str, context: RenderContext, place: Place | None) -> Chart:
+    """The chart that an app names: a folder or archive of the project, else one from a repository or registry.
+
+    Raises RenderError or SourceUnavailable at `place`.
+    """
+    if _is_remote(reference, context):
+        return fetched_chart(context.catalogue.chart(reference, wanted, place), place)
+    return load_chart(reference, context.folder, place)
+
+
+def _is_remote(reference: str, context: RenderContext) -> bool:
+    if reference.startswith(("oci://", "https://", "http://")):
+        return True
+    if reference.startswith((".", "/")) or "/" not in reference:
+        return False
+    return context.catalogue.knows(reference.partition("/")[0]) or not (context.folder / reference).exists()
+
+
+def fetched_chart(fetched: Fetched, place: Place | None) -> Chart:
+    """A chart that was downloaded."""
+    try:
+        return _described(_from_archive(fetched.path, place), fetched.path, fetched.digest, fetched.name)
+    except OSError as error:
+        raise RenderError(f"{fetched.name} cannot be read: {error}", place=place) from error
 
 
 def load_chart(reference: str, folder: Path, place: Place | None) -> Chart:
@@ -45,17 +74,18 @@ def _loaded(reference: str, path: Path, place: Place | None) -> Chart:
         content, found = _from_archive(path, place), digest(path.read_bytes())
     else:
         raise RenderError(f'"{reference}" is neither a chart folder nor a .tgz', place=place)
+    return _described(content, path, found, "")
+
+
+def _described(content: dict[str, Any], path: Path, found: str, source: str) -> Chart:
     name, version = content.get("name"), content.get("version")
     if not isinstance(name, str) or not isinstance(version, str | int | float):
         raise RenderError("Chart.yaml has no name or no version", place=Place(shown(path / "Chart.yaml")))
     app_version = content.get("appVersion")
-    return Chart(path, name, str(version), "" if app_version is None else str(app_version), found)
+    return Chart(path, name, str(version), "" if app_version is None else str(app_version), found, source)
 
 
 def _missing(reference: str, path: Path, folder: Path, place: Place | None) -> RenderError:
-    if reference.startswith(("oci://", "https://", "http://")):
-        message = f'the chart "{reference}" is remote, which this version of sbkube does not support'
-        return RenderError(message, place=place, hint="download it and name its folder or .tgz")
     near = [p.name for p in path.parent.iterdir() if _is_chart(p)] if path.parent.is_dir() else []
     if near:
         return RenderError(
@@ -63,10 +93,7 @@ def _missing(reference: str, path: Path, folder: Path, place: Place | None) -> R
             place=place,
             hint=did_you_mean(path.name, near, noun="charts there"),
         )
-    hint = f"it is looked up in {folder}"
-    if not reference.startswith((".", "/")) and "/" in reference:
-        hint += "; charts from repositories are not supported by this version of sbkube"
-    return RenderError(f'there is no chart at "{reference}"', place=place, hint=hint)
+    return RenderError(f'there is no chart at "{reference}"', place=place, hint=f"it is looked up in {folder}")
 
 
 def _is_chart(path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from sbkube.apps.base import AppSpec, RenderContext, Rendered
-from sbkube.apps.charts import load_chart
+from sbkube.apps.charts import find_chart
 from sbkube.apps.fields import FileOrValues, SetValues, Text, refuse
 from sbkube.apps.objects import at, objects
 from sbkube.apps.set_values import SetSyntaxError, put, set_into
@@ -21,6 +21,7 @@ from sbkube.errors import ConfigError, Place, Problem, RenderError
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import Manifest
 from sbkube.sources.problems import did_you_mean, refusal
+from sbkube.sources.versions import Range, Version, VersionSyntaxError
 from sbkube.sources.yaml_reader import read_documents, read_file, read_one, shown
 
 MASKED = "(masked)"
@@ -34,8 +35,10 @@ class HelmSpec(AppSpec):
     not_yet = AppSpec.not_yet | {"overrides", "removes", "force_adopt"}
 
     type: Literal["helm"]
-    chart: Text = Field(description="Folder or .tgz of the chart, relative to this file.")
-    version: Text | None = Field(default=None, description="Version that the chart is expected to have.")
+    chart: Text = Field(
+        description="REPOSITORY/CHART, oci://…, https://….tgz, or a folder or .tgz relative to this file."
+    )
+    version: Text | None = Field(default=None, description='Version of the chart, or a range such as "^1.2".')
     values: tuple[FileOrValues, ...] = Field(default=(), description="Values files and inline values; later wins.")
     set_values: SetValues = Field(
         default_factory=dict,
@@ -84,8 +87,8 @@ def masked(value: Any) -> Any:
 
 def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     """The release and its objects; raises RenderError for what is missing, and with Helm's message."""
-    chart = load_chart(spec.chart, context.folder, spec.where("chart"))
-    sources = {project_name(chart.path, context.folder): chart.digest}
+    chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
+    sources = {chart.source or project_name(chart.path, context.folder): chart.digest}
     values = merged_values(spec, context.folder, sources)
     release = ReleaseSpec(
         name=spec.release,
@@ -109,11 +112,18 @@ def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     if problems:
         raise refusal(problems, RenderError, f"what the chart of app {spec.name} renders")
     notes = [f"{spec.name}: {problem.place}: {problem.message}" for problem in warnings]
-    if spec.version and spec.version != chart.version:
+    if spec.version and not _fits(spec.version, chart.version):
         notes.append(f"{spec.name}: wants chart version {spec.version}, but {spec.chart} is {chart.version}")
     return Rendered(
         manifests, release, rendered, crds, spec.notes, sources, tuple(notes), spec.helm_label_injection
     )
+
+
+def _fits(wanted: str, version: str) -> bool:
+    try:
+        return wanted == version or Range.parse(wanted).fits(Version.parse(version))
+    except VersionSyntaxError:
+        return False
 
 
 def merged_values(spec: HelmSpec, folder: Path, sources: dict[str, str]) -> dict[str, Any]:

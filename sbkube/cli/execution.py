@@ -93,6 +93,8 @@ def arguments(session: Session) -> dict[str, Any]:
         "sandbox": o.sandbox,
         "no_cluster_lock": o.no_cluster_lock,
         "same_project": o.same_project,
+        "locked": o.locked,
+        "offline": o.offline,
     }
     return {name: value for name, value in given.items() if value}
 

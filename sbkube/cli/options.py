@@ -25,6 +25,8 @@ class Options:
     sandbox: bool = False
     no_cluster_lock: bool = False
     same_project: bool = False
+    locked: bool = False
+    offline: bool = False
     state_url: str | None = None
     dry_run: bool = False
     output: str = "human"
@@ -44,6 +46,8 @@ def _common() -> list[click.Option]:
         click.Option(["--sandbox"], is_flag=True, help="Use the built-in simulated cluster."),
         click.Option(["--no-cluster-lock"], is_flag=True, help="Lock in the state database only (no Lease)."),
         click.Option(["--same-project"], is_flag=True, help="This folder is the project deployed before: prune."),
+        click.Option(["--locked"], is_flag=True, help="Refuse any change of sbkube.lock."),
+        click.Option(["--offline"], is_flag=True, help="Fetch nothing; use what is in the cache."),
         click.Option(["--state-url"], metavar="URL", help="State database (SBKUBE_STATE_URL)."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would happen; change nothing."),
         click.Option(

@@ -98,6 +98,8 @@ class Session:
             state_url=o.state_url,
             no_cluster_lock=o.no_cluster_lock,
             same_project=o.same_project,
+            locked=o.locked,
+            offline=o.offline,
         )
         return where
 

@@ -12,7 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from sbkube.apps.base import AppSpec
 from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole, refuse
+from sbkube.config.repositories import HelmRepos, OciRegistries, repositories
 from sbkube.errors import Place
+from sbkube.sources.catalogue import Repositories
 from sbkube.sources.yaml_reader import Document
 
 API_VERSION = "sbkube/v1"
@@ -54,9 +56,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
-            "execution_order", "parallel", "helm_repos", "oci_registries", "git_repos", "incompatible_charts",
-            "force_label_injection", "cluster_values_file", "global_values", "http_proxy", "https_proxy",
-            "no_proxy", "environment",
+            "execution_order", "parallel", "git_repos", "incompatible_charts", "force_label_injection",
+            "cluster_values_file", "global_values", "environment",
         }
     )  # fmt: skip
 
@@ -71,6 +72,13 @@ class Settings(BaseModel):
     rollback_scope: Literal["app", "phase", "all"] = Field(default="app", description="What a rollback undoes.")
     max_workers: Whole = Field(default=4, ge=1, le=32, description="Apps deployed at the same time, at most.")
     parallel_apps: bool = Field(default=False, description="Deploy independent apps at the same time.")
+    helm_repos: HelmRepos = Field(default_factory=dict, description="Helm repositories by name: URL, or a map.")
+    oci_registries: OciRegistries = Field(
+        default_factory=dict, description="Registries with charts by name: host and path, or a map."
+    )
+    http_proxy: Text | None = Field(default=None, description="Proxy for http downloads; default: HTTP_PROXY.")
+    https_proxy: Text | None = Field(default=None, description="Proxy for https downloads; default: HTTPS_PROXY.")
+    no_proxy: Text | None = Field(default=None, description="Hosts without proxy; default: NO_PROXY.")
     state: StateSettings = Field(default_factory=StateSettings, description="Where deployments are recorded.")
     prune: bool = Field(default=True, description="Delete what was deployed earlier and no app wants any more.")
     create_namespaces: bool = Field(default=True, description="Create namespaces that are missing.")
@@ -80,6 +88,11 @@ class Settings(BaseModel):
     sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
     global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
     global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
+
+    def proxies(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The environment with the proxies of these settings, which win over its own."""
+        given = {"HTTP_PROXY": self.http_proxy, "HTTPS_PROXY": self.https_proxy, "NO_PROXY": self.no_proxy}
+        return {**environ, **{name: value for name, value in given.items() if value is not None}}
 
     @property
     def state_url(self) -> str | None:
@@ -128,13 +141,15 @@ class ProjectConfig:
         """Where the value at `path` of the file stands, or the nearest part around it."""
         return self.document.place(*path) if self.document else Place(str(self.path))
 
+    def repositories(self) -> Repositories:
+        """The named repositories of the settings."""
+        return repositories(self.settings.helm_repos, self.settings.oci_registries, self.folder)
+
     def snapshot(self) -> dict[str, Any]:
         """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables."""
         raw = self.document.value if self.document else {}
         settings = {k: v for k, v in (raw.get("settings") or {}).items() if v is not None}
-        state = settings.get("state")
-        if isinstance(state, dict) and isinstance(state.get("url"), str):
-            settings["state"] = {**state, "url": _URL_PASSWORD.sub(r"\1:***@", state["url"])}
+        settings = _without_passwords(settings)
         return {
             "apiVersion": API_VERSION,
             "metadata": {**self.metadata, "name": self.name},
@@ -143,3 +158,12 @@ class ProjectConfig:
             "global_labels": dict(self.labels),
             "global_annotations": dict(self.annotations),
         }
+
+
+def _without_passwords(value: Any) -> Any:
+    """Settings as they may be recorded: no field called password, no password in a URL."""
+    if isinstance(value, dict):
+        return {k: "***" if k == "password" and v else _without_passwords(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(item) for item in value]
+    return _URL_PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value

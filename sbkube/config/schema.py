@@ -13,6 +13,7 @@ from typing import Any
 from sbkube.apps import APP_TYPES
 from sbkube.config.check import known_keys
 from sbkube.config.model import Settings, TopLevel
+from sbkube.config.repositories import REPOSITORIES
 
 NAME = "sbkube.schema.json"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +24,10 @@ def json_schema() -> dict[str, Any]:
     shared: dict[str, Any] = {}
     top = _part(TopLevel, shared)
     shared["Settings"] = _expandable(_part(Settings, shared))
+    for key, model in REPOSITORIES.items():
+        shared[model.__name__] = _expandable(_repository(_part(model, shared)))
+        either = [{"type": "string"}, {"$ref": f"#/$defs/{model.__name__}"}]
+        shared["Settings"]["properties"][key]["additionalProperties"] = {"anyOf": either}
     for name, app_type in APP_TYPES.items():
         shared[f"App-{name}"] = _app(_part(app_type.spec, shared), known_keys(app_type.spec))
     by_type = {"oneOf": [{"$ref": f"#/$defs/App-{name}"} for name in APP_TYPES]}
@@ -57,6 +62,16 @@ def _app(schema: dict[str, Any], keys: list[str]) -> dict[str, Any]:
         schema["required"] = [key for key in schema["required"] if key != "manifests"]
         schema["anyOf"] = [{"required": ["manifests"]}, {"required": ["files"]}]
     properties["name"] = {"type": "string", "description": "Name of the app, where apps are a list."}
+    return schema
+
+
+def _repository(schema: dict[str, Any]) -> dict[str, Any]:
+    """A registry's address has two spellings."""
+    properties = schema["properties"]
+    if "registry" in properties:
+        properties["url"] = properties["registry"]
+        schema["anyOf"] = [{"required": ["registry"]}, {"required": ["url"]}]
+        schema["required"] = [key for key in schema["required"] if key != "registry"]
     return schema
 
 

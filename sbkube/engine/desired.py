@@ -61,6 +61,7 @@ def render_all(
             force_conflicts=config.settings.force_conflicts
             if app.force_conflicts is None
             else app.force_conflicts,
+            catalogue=world.catalogue,
             render_chart=lambda spec: render_chart(spec, world, index),
         )
         try:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
 from sbkube.ports import Clock, Cluster, HelmPort, LeasePort, Ledger, Listener
+from sbkube.sources.catalogue import Catalogue
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,7 +20,7 @@ REQUESTS = 16  # requests to the API server that are under way at once
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The ports of one run. `emit` receives events as they happen."""
+    """The ports of one run, and the catalogue of its sources. `emit` receives events as they happen."""
 
     cluster: Cluster
     helm: HelmPort
@@ -27,6 +28,7 @@ class Surroundings:
     leases: LeasePort
     clock: Clock
     listener: Listener
+    catalogue: Catalogue
 
     def emit(self, kind: str, **fields: Any) -> Event:
         """Tell the listener, and give the event back for the record."""

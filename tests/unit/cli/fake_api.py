@@ -37,6 +37,8 @@ class Where:
     state_url: str | None = None
     no_cluster_lock: bool = False
     same_project: bool = False
+    locked: bool = False
+    offline: bool = False
 
 
 def record(**changes: Any) -> DeploymentRecord:

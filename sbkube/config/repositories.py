@@ -1,0 +1,98 @@
+"""The named repositories of the settings: how they are written, and what they mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from sbkube.apps.fields import Text, refuse
+from sbkube.models.source import Login, Repository
+from sbkube.sources.catalogue import Repositories
+
+
+class RepositoryLogin(BaseModel):
+    """Fields of every repository. Passwords are never recorded or shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    username: Text = Field(default="", description="Who we are there.")
+    password: Text = Field(default="", description="Better as ${ENV}: then it is not in the file.", repr=False)
+
+    def login(self, folder: Path) -> Login:
+        """How to be let in; files are relative to `folder`."""
+        return Login(self.username, self.password)
+
+
+class HelmRepository(RepositoryLogin):
+    """A classic Helm repository."""
+
+    url: Text = Field(min_length=1, description="Where its index.yaml is.")
+    ca_file: Text = Field(default="", description="Certificate authority to trust.")
+    cert_file: Text = Field(default="", description="Client certificate.")
+    key_file: Text = Field(default="", description="Key of the client certificate.")
+    insecure_skip_tls_verify: bool = Field(default=False, description="Trust any certificate.")
+
+    def login(self, folder: Path) -> Login:
+        """Login and trust."""
+        return Login(
+            self.username,
+            self.password,
+            ca_file=_file(folder, self.ca_file),
+            cert_file=_file(folder, self.cert_file),
+            key_file=_file(folder, self.key_file),
+            insecure=self.insecure_skip_tls_verify,
+        )
+
+
+class OciRegistry(RepositoryLogin):
+    """A registry with charts; `oci://` is added where it is missing."""
+
+    url: Text = Field(
+        min_length=1, alias="registry", description="Host and path, such as oci://ghcr.io/org/charts."
+    )
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    return folder / os.path.expanduser(name) if name else None  # noqa: PTH111 - Path.expanduser raises
+
+
+def _url(value: Any) -> Any:
+    """A URL alone is short for a map with it."""
+    if isinstance(value, str):
+        return {"url": value}
+    if not isinstance(value, dict):
+        raise refuse("must be a URL, or a map with url")
+    return value
+
+
+def _registry(value: Any) -> Any:
+    found = _url(value)
+    if "url" in found and "registry" in found:
+        raise refuse("names the registry twice, as url and as registry", "remove one of the two")
+    return found
+
+
+_SCHEMA = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
+HelmRepos = dict[str, Annotated[HelmRepository, BeforeValidator(_url), _SCHEMA]]
+OciRegistries = dict[str, Annotated[OciRegistry, BeforeValidator(_registry), _SCHEMA]]
+
+
+# The key of the settings → what stands below each name.
+REPOSITORIES: Mapping[str, type[RepositoryLogin]] = {"helm_repos": HelmRepository, "oci_registries": OciRegistry}
+
+
+def repositories(helm: Mapping[str, HelmRepository], oci: Mapping[str, OciRegistry], folder: Path) -> Repositories:
+    """The settings as values; files are relative to `folder`."""
+    return Repositories(
+        helm={n: Repository(n, r.url, r.login(folder)) for n, r in helm.items()},
+        oci={n: Repository(n, _oci(r.url), r.login(folder)) for n, r in oci.items()},
+        git={},
+    )
+
+
+def _oci(url: str) -> str:
+    return url if "://" in url else f"oci://{url}"
