@@ -226,8 +226,19 @@ class ClusterError(SbkubeError):
 
     @property
     def immutable(self) -> bool:
-        """422 because a field must not change after creation."""
-        return self.code == 422 and any("immutable" in message for _, message in self.causes)
+        """422 because a field must not change after creation; servers say so in several ways."""
+        return self.code == 422 and any(words in message for _, message in self.causes for words in _FIXED)
+
+
+_FIXED = (
+    "immutable",  # apimachinery, "field is immutable"
+    "may not change once set",  # Service
+    "cannot change roleRef",  # bindings
+    "may not change fields other than",  # Pod
+    "for fields other than",  # StatefulSet
+    "updates to parameters are forbidden",  # StorageClass
+    "updates to provisioner are forbidden",
+)
 
 
 class HelmError(SbkubeError):

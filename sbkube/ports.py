@@ -5,7 +5,7 @@ Edges and fakes implement them. Every method raises the classes of `sbkube.error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
@@ -15,6 +15,7 @@ from sbkube.models.deployment_state import (
     DeploymentDetail,
     DeploymentRecord,
     DeploymentStatus,
+    HelmReleaseRecord,
     LockInfo,
     LockTarget,
     ResourceRecord,
@@ -41,12 +42,16 @@ class Clock(Protocol):
 Listener = Callable[[Event], None]
 
 
+KEPT = "kept"  # the verb of objects that we took part in and that are not ours to delete
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """The newest recorded state of an object that a project left in a cluster.
 
-    `intent` and `image` are fingerprints (see `Ledger.fingerprint`) of what was wanted and of the live object
-    right after; `intent` is empty for objects of a Helm release.
+    `verb` is the one of its newest operation, or `KEPT` for namespaces that were there before us. `intent` and
+    `image` are fingerprints (see `Ledger.fingerprint`) of what was wanted and of the live object right after;
+    `intent` is empty for objects of a Helm release.
     """
 
     app: str
@@ -87,6 +92,9 @@ class ClusterReader(Protocol):
     def dry_run_apply(self, body: Mapping[str, Any], *, manager: str, force: bool) -> Json:
         """Server-side dry run of `apply`: the object as it would be stored."""
 
+    def dry_run_patch(self, key: ResourceKey, steps: Sequence[Json], *, manager: str) -> Json:
+        """Server-side dry run of `patch`."""
+
     def watch(
         self,
         kind: ResourceType,
@@ -113,6 +121,9 @@ class Cluster(ClusterReader, Protocol):
 
     def merge(self, key: ResourceKey, patch: Mapping[str, Any], *, manager: str) -> Json:
         """JSON merge patch of one object; never creates."""
+
+    def patch(self, key: ResourceKey, steps: Sequence[Json], *, manager: str) -> Json:
+        """JSON patch (RFC 6902) of one object; a step that sets its resource version makes that a precondition."""
 
     def delete(self, key: ResourceKey, *, uid: str = "", propagation: str = "Background") -> None:
         """Delete if the uid matches; an object that is already gone is no error."""
@@ -258,6 +269,12 @@ class Ledger(Protocol):
 
     def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
         """Objects that this project created or changed and has not deleted since, release objects included."""
+
+    def images(self, target: LockTarget, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, ResourceRecord]:
+        """The newest record, with its images, of those of the objects that the inventory has."""
+
+    def releases(self, target: LockTarget) -> tuple[HelmReleaseRecord, ...]:
+        """The newest record of each release that this project left in place."""
 
     def fingerprint(self, body: Mapping[str, Any]) -> str:
         """Digest of an object without status and server-managed metadata; an HMAC for sensitive content."""

@@ -39,7 +39,8 @@ def open_project(
     from sbkube.config.load import load_project
 
     env = dict(os.environ if environ is None else environ)
-    return Project(load_project(target, namespace=namespace, environ=env), where, listener or _silent, env)
+    config = load_project(target, namespace=namespace, environ=env)
+    return Project(config.forcing() if where.force_conflicts else config, where, listener or _silent, env)
 
 
 class Project(Running):

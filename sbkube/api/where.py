@@ -19,7 +19,7 @@ class Where:
 
     `same_project` confirms that this folder is where the project's newest deployment came from, though it looks
     otherwise; without that nothing is pruned. `locked` refuses any change of sbkube.lock; `offline` fetches
-    nothing.
+    nothing. `force_conflicts` consents to taking fields of other field managers.
     """
 
     kubeconfig: str | None = None
@@ -30,6 +30,7 @@ class Where:
     locked: bool = False
     offline: bool = False
     same_project: bool = False
+    force_conflicts: bool = False
 
 
 HERE = Where()

@@ -95,6 +95,7 @@ def arguments(session: Session) -> dict[str, Any]:
         "same_project": o.same_project,
         "locked": o.locked,
         "offline": o.offline,
+        "force_conflicts": o.force_conflicts,
     }
     return {name: value for name, value in given.items() if value}
 

@@ -27,6 +27,7 @@ class Options:
     same_project: bool = False
     locked: bool = False
     offline: bool = False
+    force_conflicts: bool = False
     state_url: str | None = None
     dry_run: bool = False
     output: str = "human"
@@ -48,6 +49,7 @@ def _common() -> list[click.Option]:
         click.Option(["--same-project"], is_flag=True, help="This folder is the project deployed before: prune."),
         click.Option(["--locked"], is_flag=True, help="Refuse any change of sbkube.lock."),
         click.Option(["--offline"], is_flag=True, help="Fetch nothing; use what is in the cache."),
+        click.Option(["--force-conflicts"], is_flag=True, help="Take fields that other field managers own."),
         click.Option(["--state-url"], metavar="URL", help="State database (SBKUBE_STATE_URL)."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would happen; change nothing."),
         click.Option(

@@ -100,6 +100,7 @@ class Session:
             same_project=o.same_project,
             locked=o.locked,
             offline=o.offline,
+            force_conflicts=o.force_conflicts,
         )
         return where
 

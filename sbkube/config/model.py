@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -144,6 +144,12 @@ class ProjectConfig:
     def repositories(self) -> Repositories:
         """The named repositories of the settings."""
         return repositories(self.settings.helm_repos, self.settings.oci_registries, self.folder)
+
+    def forcing(self) -> ProjectConfig:
+        """This project with consent to take fields that other field managers own, whatever its file says."""
+        consent = {"force_conflicts": True}
+        apps = {name: app.model_copy(update=consent) for name, app in self.apps.items()}
+        return replace(self, settings=self.settings.model_copy(update=consent), apps=apps)
 
     def snapshot(self) -> dict[str, Any]:
         """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from sbkube.ports import Json, WatchEvent
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML; servers before 1.32 know no JSON media type for it
 MERGE = "application/merge-patch+json"
+STEPS = "application/json-patch+json"
 PAGE = 500
 
 Objects: TypeAlias = list[Json]  # inside the class `list` is the verb
@@ -167,6 +168,19 @@ class HttpCluster:
         """JSON merge patch of one object (RFC 7396); never creates."""
         path = f"{_path(self._type(key), key.namespace, key.name)}?fieldManager={quote(manager)}"
         return self._json(Request("PATCH", path, _bytes(patch, key), MERGE, subject=key))
+
+    def patch(self, key: ResourceKey, steps: Sequence[Json], *, manager: str) -> Json:
+        """JSON patch of one object (RFC 6902); never creates. Not sent again when the answer was lost."""
+        return self._steps(key, steps, f"fieldManager={quote(manager)}", repeatable=False)
+
+    def dry_run_patch(self, key: ResourceKey, steps: Sequence[Json], *, manager: str) -> Json:
+        """Server-side dry run of `patch`."""
+        return self._steps(key, steps, f"fieldManager={quote(manager)}&dryRun=All", repeatable=True)
+
+    def _steps(self, key: ResourceKey, steps: Sequence[Json], query: str, *, repeatable: bool) -> Json:
+        path = f"{_path(self._type(key), key.namespace, key.name)}?{query}"
+        body = orjson.dumps(steps, default=_plain)
+        return self._json(Request("PATCH", path, body, STEPS, repeatable=repeatable, subject=key))
 
     def delete(self, key: ResourceKey, *, uid: str = "", propagation: str = "Background") -> None:
         """Delete if the uid matches (else 409); an object that is already gone is no error."""

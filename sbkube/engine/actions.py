@@ -15,7 +15,7 @@ from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import diff, order
+from sbkube.plan import diff, migrate, order
 from sbkube.plan.labels import MANAGER
 from sbkube.ports import CancelToken, Json, Lock
 
@@ -181,6 +181,44 @@ def recreate_object(operation: Operation, hands: Hands) -> Done:
     return Done(before=planned_before(operation), after=after)
 
 
+def migrate_object(operation: Operation, hands: Hands) -> Done:
+    """Make ours what client-side tools own, bound to the version that was read; none of its fields changes."""
+    cluster, key = hands.world.cluster, _key(operation)
+    before: Mapping[str, Any] | None = planned_before(operation)
+    for _ in range(_TRIES):
+        if before is None or before["metadata"].get("uid") != operation.uid:
+            raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409)
+        managers = migrate.predecessors(before)
+        if not managers:
+            return Done(before=before, after=before, note="it was taken over already")
+        try:
+            steps = migrate.steps(before, migrate.merged(before, managers))
+            return Done(before=before, after=cluster.patch(key, steps, manager=MANAGER))
+        except ClusterError as error:
+            if not error.conflict:
+                raise
+            before = cluster.get(key)
+            hands.lock.check()
+    raise ClusterError(f"{key} changes faster than it can be taken over", code=409, reason="Conflict")
+
+
+def clear_object(operation: Operation, hands: Hands) -> Done:
+    """Delete an object of a release, and wait until it is gone, so that Helm can create it anew."""
+    key = _key(operation)
+    hands.world.cluster.delete(key, uid=operation.uid, propagation="Foreground")
+    _until_gone(operation, hands, key)
+    return Done(before=planned_before(operation))
+
+
+def forget_object(operation: Operation, hands: Hands) -> Done:
+    """See once more that the object we left is gone; nothing is sent that changes anything."""
+    key = _key(operation)
+    live = hands.world.cluster.get(key)
+    if live is not None and live["metadata"].get("uid") == operation.uid:
+        raise ClusterError(f"{key} is there after all", code=409, reason="Conflict")
+    return Done(note="it was deleted by somebody else")
+
+
 def label_object(operation: Operation, hands: Hands) -> Done:
     """Merge our labels onto an object that Helm owns; one that Helm did not keep is no error."""
     cluster, key = hands.world.cluster, _key(operation)
@@ -281,6 +319,9 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.CREATE: create_object,
     Verb.DELETE: delete_object,
     Verb.RECREATE: recreate_object,
+    Verb.MIGRATE: migrate_object,
+    Verb.CLEAR: clear_object,
+    Verb.FORGET: forget_object,
     Verb.LABEL: label_object,
     Verb.HELM_INSTALL: install_release,
     Verb.HELM_UPGRADE: upgrade_release,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from typing import Any
 
 from sbkube.engine.desired import Desired
 from sbkube.engine.surroundings import Surroundings, at_once
-from sbkube.errors import ClusterError, ClusterForbidden, Problem, SurroundingsError
+from sbkube.errors import ClusterError, ClusterForbidden, Problem
+from sbkube.models.deployment_state import LockTarget, ResourceRecord
 from sbkube.models.plan import Change, Effect, FieldChange
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import classify, diff
+from sbkube.plan import answers, classify, diff, labels, migrate, recreate
+from sbkube.plan.classify import Past, Verdict
 from sbkube.plan.labels import MANAGER
 from sbkube.ports import Json, Recorded
 
@@ -25,18 +28,26 @@ class Live:
     def __init__(self, world: Surroundings) -> None:
         self._cluster = world.cluster
         self._objects: dict[tuple[str, str, str, str], Json | None] = {}
+        self._hidden: dict[tuple[str, str, str, str], ClusterForbidden] = {}
 
     def observe(self, keys: Iterable[ResourceKey]) -> None:
-        """Fetch what is not known yet."""
+        """Fetch what is not known yet. What may not be read is remembered as such."""
         groups: dict[tuple[str, str, str], list[ResourceKey]] = defaultdict(list)
         for key in keys:
-            if key.identity not in self._objects:
+            if key.identity not in self._objects and key.identity not in self._hidden:
                 groups[key.api_version, key.kind, key.namespace].append(key)
         at_once(self._fetch, groups.values())
 
     def get(self, key: ResourceKey) -> Json | None:
-        """The live object, or None. It must have been observed."""
+        """The live object, or None. It must have been observed. Raises ClusterForbidden if it may not be read."""
+        if key.identity in self._hidden:
+            raise self._hidden[key.identity]
         return self._objects[key.identity]
+
+    def hidden(self, key: ResourceKey) -> str:
+        """Why the object may not be read, or an empty text."""
+        error = self._hidden.get(key.identity)
+        return error.message if error else ""
 
     def _fetch(self, keys: list[ResourceKey]) -> None:
         first = keys[0]
@@ -54,39 +65,59 @@ class Live:
                 self._objects.update({key.identity: by_name.get(key.name) for key in keys})
                 return
         for key in keys:
-            self._objects[key.identity] = self._cluster.get(key)
+            try:
+                self._objects[key.identity] = self._cluster.get(key)
+            except ClusterForbidden as error:
+                self._hidden[key.identity] = error
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A change, the body to send for it, and whether sending it needs force."""
+    """A change, the body to send for it, and whether sending it needs force.
+
+    `predecessors` are managers whose fields go over to us first. `left` are fields that stay with their owners.
+    """
 
     change: Change
     body: Mapping[str, Any]
     force: bool = False
     problems: tuple[Problem, ...] = ()
+    predecessors: tuple[str, ...] = ()
+    left: tuple[FieldChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be.
 
-    `same_release`: Helm has deployed exactly this manifest.
+    `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects.
     """
 
     new_namespaces: frozenset[str] = frozenset()
     manager: str = MANAGER
     force: bool = False
     same_release: bool = False
+    steal: bool = False
 
 
 class Comparer:
-    """Compares desired with live objects."""
+    """Compares desired with live objects, and with what the ledger says we left."""
 
-    def __init__(self, world: Surroundings, live: Live, recorded: Mapping[ResourceKey, Recorded]) -> None:
+    def __init__(
+        self,
+        world: Surroundings,
+        live: Live,
+        recorded: Mapping[ResourceKey, Recorded],
+        target: LockTarget | None = None,
+    ) -> None:
+        """Without a `target` nothing can be told of what others changed since."""
         self._world = world
         self._live = live
         self._recorded = {key.identity: value for key, value in recorded.items()}
+        self._keys = tuple(recorded)
+        self._target = target
+        self._images: Mapping[tuple[str, str, str, str], ResourceRecord] | None = None
+        self._guard = threading.Lock()
 
     def compare_all(self, wanted: Sequence[Desired], terms: Terms) -> list[Compared]:
         """Compare many objects at once, in the order given."""
@@ -94,16 +125,28 @@ class Comparer:
         return at_once(lambda w: self._compare(w, terms), wanted)
 
     def _compare(self, wanted: Desired, terms: Terms) -> Compared:
+        if why := self._live.hidden(wanted.key):
+            return self._blind(wanted, terms, why)
         live = self._live.get(wanted.key)
         note = wanted.simulated
         if wanted.key.namespace in terms.new_namespaces:
             note = note or "its namespace is created by this plan"
         if live is None and note:
-            change = self._change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
+            change = _change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
             return Compared(change, wanted.body)
         if live is not None and self._untouched(wanted, live, terms):
-            return Compared(self._change(wanted, Effect.UNCHANGED, live, live), wanted.body)
-        return self._dry_run(wanted, live, terms)
+            return Compared(_change(wanted, Effect.UNCHANGED, live, live), wanted.body)
+        if live is not None and not terms.steal and (owner := _other_project(live, wanted)):
+            problem = _problem(
+                wanted,
+                f"it belongs to project {owner}",
+                f"remove it there first, or take it: sbkube adopt {wanted.key.kind}/{wanted.key.name} --force",
+            )
+            return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
+        try:
+            return self._dry_run(wanted, live, terms)
+        except (ClusterError, ClusterForbidden) as error:
+            return self._refused(wanted, live, error, terms)
 
     def _untouched(self, wanted: Desired, live: Json, terms: Terms) -> bool:
         """Same intent as recorded, and the live object is as it was right after: nothing to ask the server."""
@@ -118,54 +161,170 @@ class Comparer:
             live
         )
 
-    def _dry_run(self, wanted: Desired, live: Json | None, terms: Terms) -> Compared:
+    def _blind(self, wanted: Desired, terms: Terms, why: str) -> Compared:
+        """We may not look at it: whatever an apply would make of it, nobody can say what that changes."""
+        note = f"unknown: it cannot be read: {why}"
         try:
-            after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=True)
-        except (ClusterError, ClusterForbidden) as error:
-            return self._refused(wanted, live, error)
+            after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=terms.force)
+        except ClusterForbidden:
+            after = dict(wanted.body)
+        except ClusterError as error:
+            return self._refused(wanted, None, error, terms)
+        change = _change(wanted, Effect.UNKNOWN, None, answers.settled(after, wanted.body), (), note)
+        return Compared(change, wanted.body, force=terms.force)
+
+    def _dry_run(self, wanted: Desired, live: Json | None, terms: Terms) -> Compared:
         if live is None:
-            return Compared(self._change(wanted, Effect.CREATE, None, after, ()), wanted.body)
-        recorded = wanted.key.identity in self._recorded
-        verdict = classify.classify(
-            diff.compare(live, after), recorded=recorded, force=terms.force, manager=terms.manager
-        )
-        body = classify.without(wanted.body, [f.path for f in verdict.left]) if verdict.left else wanted.body
-        note = "; ".join(f"{f.path} is left to {f.manager}" for f in verdict.left)
-        problems = tuple(self._conflict(wanted, f) for f in verdict.conflicts)
-        effect = Effect.CHANGE if verdict.fields or verdict.conflicts else Effect.UNCHANGED
+            after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=True)
+            change = _change(wanted, Effect.CREATE, None, answers.settled(after, wanted.body))
+            return Compared(change, wanted.body)
+        taken = migrate.predecessors(live, terms.manager)
+        body = wanted.body
+        after, verdict = self._judge(wanted.key, body, live, terms, taken)
+        left = verdict.left
+        if left and terms.manager == MANAGER:  # what Helm sends is not ours to change
+            body = diff.without(body, [f.path for f in left])
+            after, verdict = self._judge(wanted.key, body, live, terms, taken)
+        problems = tuple(_conflict(wanted, f) for f in verdict.conflicts)
         fields = verdict.fields + verdict.conflicts
-        return Compared(self._change(wanted, effect, live, after, fields, note), body, verdict.force, problems)
+        note = _remarks(taken if fields else (), verdict, left)
+        change = _change(wanted, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields, note)
+        return Compared(change, body, verdict.force, problems, taken if fields else (), left)
 
-    def _refused(self, wanted: Desired, live: Json | None, error: ClusterError | SurroundingsError) -> Compared:
+    def _judge(
+        self, key: ResourceKey, body: Mapping[str, Any], live: Json, terms: Terms, taken: tuple[str, ...]
+    ) -> tuple[Json, Verdict]:
+        """The object after takeover and apply, as the server says, and what to think of each difference."""
+        after = self._world.cluster.dry_run_apply(body, manager=terms.manager, force=True)
+        if taken:
+            # A dry run can take one step only: the second, giving up fields, is computed, and then the server
+            # is asked what it would make of that (defaults come back).
+            steps = migrate.replacement(live, migrate.given_up(after, taken))
+            after = self._world.cluster.dry_run_patch(key, steps, manager=terms.manager) if steps else live
+        changes = diff.compare(live, after, terms.manager)
+        past = self._past(key, live, terms) if changes else Past()
+        verdict = classify.classify(changes, past, force=terms.force, manager=terms.manager, predecessors=taken)
+        return after, verdict
+
+    def _past(self, key: ResourceKey, live: Json, terms: Terms) -> Past:
+        known = self._recorded.get(key.identity)
+        if known is None or known.uid != live["metadata"].get("uid"):
+            return Past()
+        row = self._recorded_images().get(key.identity)
+        if row is None or row.after is None:
+            return Past(recorded=True)
+        moved = classify.moved_since(row.after, live, terms.manager)
+        return Past(recorded=True, moved=frozenset(f.path for f in moved))
+
+    def _recorded_images(self) -> Mapping[tuple[str, str, str, str], ResourceRecord]:
+        """Images of everything recorded, read when the first difference shows."""
+        with self._guard:
+            if self._images is None:
+                target = self._target
+                rows = self._world.ledger.images(target, self._keys) if target else {}
+                self._images = {key.identity: row for key, row in rows.items()}
+            return self._images
+
+    def _refused(
+        self, wanted: Desired, live: Json | None, error: ClusterError | ClusterForbidden, terms: Terms
+    ) -> Compared:
         """The server would not even pretend: wrong for good (400, 422), or unknown (rights, webhooks)."""
-        if isinstance(error, ClusterError) and error.code in {400, 404, 409, 422} and not _webhook(error):
-            hint = "the field cannot be changed: delete the object first" if error.immutable else error.hint
-            problem = Problem(f"{wanted.app}: {wanted.key}: {error.message}", wanted.source, hint)
-            return Compared(self._change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
+        if isinstance(error, ClusterError) and error.immutable and live is not None:
+            return self._recreated(wanted, live, error)
+        if isinstance(error, ClusterError) and _for_good(error):
+            problem = _problem(wanted, error.message, error.hint)
+            return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
         note = f"unknown: {error.message}"
-        return Compared(self._change(wanted, Effect.UNKNOWN, live, wanted.body, (), note), wanted.body)
+        change = _change(wanted, Effect.UNKNOWN, live, wanted.body, (), note)
+        return Compared(change, wanted.body, force=terms.force)
 
-    @staticmethod
-    def _conflict(wanted: Desired, field: FieldChange) -> Problem:
-        since = f" since {field.time}" if field.time else ""
-        return Problem(
-            f"{wanted.app}: {wanted.key}: {field.path} belongs to field manager {field.manager!r}{since}",
-            wanted.source,
-            "leave the field out, or take it over with force_conflicts: true",
+    def _recreated(self, wanted: Desired, live: Json, error: ClusterError) -> Compared:
+        """A field that cannot be changed: delete and make anew where that is allowed."""
+        paths = [path for path, _ in error.causes if path]
+        fields = tuple(
+            FieldChange(path, diff.value_at(live, path), diff.value_at(wanted.body, path)) for path in paths
         )
+        known = self._recorded.get(wanted.key.identity)
+        ours = known is not None and known.uid == live["metadata"].get("uid")
+        ruling = recreate.ruling(wanted.body, live, ours=ours)
+        named = ", ".join(paths) or "a field"
+        if not ruling.allowed:
+            why = f"; {ruling.reason}" if ruling.reason else ""
+            problem = _problem(wanted, f"{named} cannot be changed ({error.message}){why}", ruling.hint)
+            change = _change(wanted, Effect.RECREATE, live, None, fields)
+            return Compared(change, wanted.body, problems=(problem,))
+        try:
+            after = self._made_anew(wanted)
+        except ClusterError as invalid:
+            problem = _problem(wanted, f"it would have to be recreated, and then: {invalid.message}", invalid.hint)
+            return Compared(_change(wanted, Effect.RECREATE, live, None, fields), wanted.body, problems=(problem,))
+        note = f"recreated, because {named} cannot be changed"
+        return Compared(_change(wanted, Effect.RECREATE, live, after, fields, note), wanted.body)
 
-    @staticmethod
-    def _change(
-        wanted: Desired,
-        effect: Effect,
-        before: Json | None,
-        after: Mapping[str, Any] | None,
-        fields: tuple[FieldChange, ...] = (),
-        note: str = "",
-    ) -> Change:
-        return Change(wanted.key, effect, before, after, fields, note, wanted.source)
+    def _made_anew(self, wanted: Desired) -> Mapping[str, Any]:
+        """The new object, tried out under another name, because its own is taken. Raises ClusterError when it is
+        wrong in itself: better now than when the old one is gone."""
+        if wanted.key.kind in _SINGULAR:
+            return wanted.body
+        meta = wanted.body["metadata"]
+        trial = {**wanted.body, "metadata": {**meta, "name": f"{wanted.key.name[:40]}-trial"}}
+        try:
+            after = self._world.cluster.dry_run_apply(trial, manager=MANAGER, force=True)
+        except ClusterForbidden:
+            return wanted.body
+        except ClusterError as error:
+            if _for_good(error):
+                raise
+            return wanted.body
+        body = answers.settled(after, wanted.body)
+        own = body["metadata"].get("labels") or {}
+        named = {k: wanted.key.name if v == trial["metadata"]["name"] else v for k, v in own.items()}
+        return {**body, "metadata": {**body["metadata"], "name": wanted.key.name, "labels": named}}
 
 
-def _webhook(error: ClusterError) -> bool:
-    """An admission webhook that does not support dry runs; the server says so in these words."""
-    return "does not support dry run" in error.message
+# Kinds whose name or addresses are part of what they are, so that another one cannot stand in for them.
+_SINGULAR = frozenset({"Service", "CustomResourceDefinition", "Namespace", "APIService", "PersistentVolume"})
+
+
+def _change(
+    wanted: Desired,
+    effect: Effect,
+    before: Json | None,
+    after: Mapping[str, Any] | None,
+    fields: tuple[FieldChange, ...] = (),
+    note: str = "",
+) -> Change:
+    return Change(wanted.key, effect, before, after, fields, note, wanted.source)
+
+
+def _problem(wanted: Desired, message: str, hint: str | None) -> Problem:
+    return Problem(f"{wanted.app}: {wanted.key}: {message}", wanted.source, hint)
+
+
+def _conflict(wanted: Desired, field: FieldChange) -> Problem:
+    how = " ".join(filter(None, (field.operation, f"since {field.time}" if field.time else "")))
+    who = f"field manager {field.manager!r}" + (f" ({how})" if how else "")
+    hint = "leave the field out, or take it over: --force-conflicts, or force_conflicts: true"
+    return _problem(wanted, f"{field.path} belongs to {who}", hint)
+
+
+def _remarks(taken: Sequence[str], verdict: Verdict, left: Sequence[FieldChange]) -> str:
+    """What a person must know of a change beside its fields."""
+    parts = [f"takes over from {', '.join(taken)}"] if taken else []
+    parts += [f"takes {f.path} from {f.manager}" for f in verdict.taken]
+    parts += [f"{f.path} is left to {f.manager}" for f in left]
+    return "; ".join(parts)
+
+
+def _other_project(live: Json, wanted: Desired) -> str:
+    """The project that a live object is labelled with, if it is not the one that wants it."""
+    mine = wanted.project or ((wanted.body.get("metadata") or {}).get("labels") or {}).get(labels.PROJECT)
+    owner = (live["metadata"].get("labels") or {}).get(labels.PROJECT)
+    return str(owner) if owner and mine and owner != mine else ""
+
+
+def _for_good(error: ClusterError) -> bool:
+    """No other day will bring another answer: the object is wrong, or a policy forbids it."""
+    if "does not support dry run" in error.message:  # the API server's words about webhooks with side effects
+        return False
+    return error.code in {400, 404, 409, 422} or "denied the request" in error.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,13 +19,15 @@ from sbkube.plan import labels
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One object that an app wants. `simulated` says why it cannot be dry-run ("" if it can)."""
+    """One object that an app wants. `simulated` says why it cannot be dry-run ("" if it can); `project` is the
+    label of the project whose release it belongs to."""
 
     key: ResourceKey
     body: Mapping[str, Any]
     app: str
     source: Place | None = None
     simulated: str = ""
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,22 @@ class Resolver:
         ownership = labels.ownership(config.name, app.name)
         found = (self._place(app, m) for m in manifests)
         return tuple(
-            replace(d, body=labels.decorate(d.body, ownership, extra, notes)) for d in found if d is not None
+            replace(d, body=labels.decorate(_encoded(d.body), ownership, extra, notes))
+            for d in found
+            if d is not None
         )
 
     def released(self, app: AppSpec, manifests: Sequence[Manifest], spec: ReleaseSpec) -> tuple[Desired, ...]:
         """Objects of a release: as Helm will send them."""
         found = (self._place(app, m) for m in manifests)
         return tuple(
-            replace(d, body=labels.as_helm(d.body, spec.name, spec.namespace)) for d in found if d is not None
+            replace(
+                d,
+                body=labels.as_helm(d.body, spec.name, spec.namespace),
+                project=labels.label_value(self._config.name),
+            )
+            for d in found
+            if d is not None
         )
 
     def _place(self, app: AppSpec, manifest: Manifest) -> Desired | None:
@@ -146,6 +157,22 @@ class Resolver:
         if namespace:
             meta["namespace"] = namespace
         return Desired(placed, {**manifest.body, "metadata": meta}, app.name, manifest.source, note)
+
+
+def _encoded(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Secret as it is stored: `stringData` goes into `data`, as the server does it.
+
+    Server-side apply would own the write-only `stringData` and nobody the `data` made of it, so that a key that
+    leaves the file would stay in the cluster.
+    """
+    given = body.get("stringData")
+    if body.get("kind") != "Secret" or body.get("apiVersion") != "v1" or not isinstance(given, Mapping):
+        return body
+    if not all(isinstance(value, str) for value in given.values()):
+        return body  # the server's own message says best what is wrong
+    encoded = {name: base64.b64encode(value.encode()).decode() for name, value in given.items()}
+    rest = {name: value for name, value in body.items() if name != "stringData"}
+    return {**rest, "data": {**(body.get("data") or {}), **encoded}}
 
 
 def _defined(manifest: Manifest) -> tuple[tuple[str, str], bool] | None:

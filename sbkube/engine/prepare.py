@@ -18,7 +18,15 @@ from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
-from sbkube.plan.operations import Step, assemble, effect_of, link_apps, link_foundations, object_step
+from sbkube.plan.operations import (
+    Step,
+    assemble,
+    effect_of,
+    link_apps,
+    link_foundations,
+    object_step,
+    takeover_step,
+)
 
 # Kinds that are what they should be as soon as they exist: nobody has to wait for them.
 PASSIVE = frozenset(
@@ -80,7 +88,7 @@ class Preparation:
         self.recorded = world.ledger.inventory(self.target)
         self.live = Live(world)
         self.warnings: list[str] = [*config.warnings, *(w for a in wanted for w in a.rendered.warnings)]
-        self.comparer = Comparer(world, self.live, self.recorded)
+        self.comparer = Comparer(world, self.live, self.recorded, self.target)
         self.new_namespaces: frozenset[str] = frozenset()
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
@@ -171,7 +179,7 @@ class Preparation:
         terms = Terms(self.new_namespaces, force=force)
         compared = self.comparer.compare_all([*created, *app.objects], terms)
         refused = [c for c in compared if c.problems]
-        steps = [s for c in compared if (s := self._step(app.spec.name, c)) is not None]
+        steps = [step for c in compared for step in object_steps(app.spec.name, c)]
         changes = [c.change for c in compared]
         if app.release:
             inject = self.config.settings.helm_label_injection and app.rendered.label_release
@@ -188,13 +196,6 @@ class Preparation:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         ownership = labels.ownership(self.config.name, app.name)
         return Desired(namespace_key(name), labels.decorate(body, ownership, {}, {}), app.name, app.place)
-
-    @staticmethod
-    def _step(app: str, compared: Compared) -> Step | None:
-        verb = effect_of(compared.change)
-        if verb is None:
-            return None
-        return object_step(app, verb, compared.change, compared.body, force=compared.force)
 
     def _awaits(self, app: DesiredApp, changes: Sequence[Change], writes: bool) -> list[ResourceKey]:
         """What must become ready before the app counts as done; Helm waits for its own objects when it acts."""
@@ -224,6 +225,20 @@ class Preparation:
             release=release,
             notes=app.rendered.notes,
         )
+
+
+def object_steps(app: str, compared: Compared) -> list[Step]:
+    """What to do for one object of our own: nothing, a write, or a takeover and then a write."""
+    change = compared.change
+    verb = effect_of(change)
+    if verb is None:
+        return []
+    step = object_step(app, verb, change, compared.body, force=compared.force)
+    if not compared.predecessors or change.before is None:
+        return [step]
+    first = takeover_step(app, change, compared.predecessors)
+    needs = (*step.operation.needs, first.operation.id)
+    return [first, replace(step, operation=replace(step.operation, needs=needs))]
 
 
 def namespace_key(name: str) -> ResourceKey:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sbkube.engine.compare import Live
 from sbkube.engine.releases import manifest_keys, refuse_if_stuck
 from sbkube.engine.surroundings import ReleaseIndex
-from sbkube.models.plan import AppPlan, Change, Effect, Verb
+from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
@@ -26,7 +26,7 @@ def own_objects(recorded: Mapping[ResourceKey, Recorded]) -> dict[ResourceKey, R
     return {
         key: known
         for key, known in recorded.items()
-        if known.verb not in {"helm", Verb.LABEL.value} and not is_release_storage(key)
+        if known.verb not in BESIDE and known.verb != Verb.MIGRATE.value and not is_release_storage(key)
     }
 
 

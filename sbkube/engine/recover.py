@@ -9,7 +9,7 @@ from sbkube.engine.surroundings import Surroundings, at_once
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Verb
-from sbkube.plan import diff
+from sbkube.plan import diff, migrate
 from sbkube.plan.labels import MANAGER
 from sbkube.ports import Json
 
@@ -58,6 +58,17 @@ def _deleted(row: ResourceRecord, live: Json | None, _: Surroundings) -> _Verdic
     return _DONE if gone or (live and live["metadata"].get("deletionTimestamp")) else _NOT_STARTED
 
 
+def _migrated(row: ResourceRecord, live: Json | None, _: Surroundings) -> _Verdict:
+    if live is None or live["metadata"].get("uid") != row.uid:
+        return _FOREIGN
+    return _NOT_STARTED if migrate.predecessors(live) else _DONE
+
+
+def _forgotten(row: ResourceRecord, live: Json | None, _: Surroundings) -> _Verdict:
+    gone = live is None or live["metadata"].get("uid") != row.uid
+    return _DONE if gone else _NOT_STARTED
+
+
 def _labelled(row: ResourceRecord, live: Json | None, _: Surroundings) -> _Verdict:
     wanted = ((row.intent or {}).get("metadata") or {}).get("labels") or {}
     have = ((live or {}).get("metadata") or {}).get("labels") or {}
@@ -73,6 +84,9 @@ _RULES: Mapping[str, Callable[[ResourceRecord, Json | None, Surroundings], _Verd
     Verb.CREATE.value: _applied,
     Verb.RECREATE.value: _applied,
     Verb.DELETE.value: _deleted,
+    Verb.MIGRATE.value: _migrated,
+    Verb.CLEAR.value: _deleted,
+    Verb.FORGET.value: _forgotten,
     Verb.LABEL.value: _labelled,
     "helm": _released,
 }

@@ -19,7 +19,7 @@ from sbkube.engine.undo import Undo, choose, took_effect
 from sbkube.errors import PlanRefused, Problem
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
+from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Operation, Plan, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, fieldset, labels, order
@@ -110,7 +110,7 @@ class _Rollback:
         touched: dict[tuple[str, str, str, str], _Touched] = {}
         for detail in self.details:
             for row in sorted(detail.resources, key=lambda r: r.position):
-                if row.verb in {"helm", Verb.LABEL.value} or not took_effect(row.state):
+                if row.verb in BESIDE or not took_effect(row.state):
                     continue
                 if self._wanted(row.app_name):
                     known = touched.setdefault(row.key.identity, _Touched(row, row))

@@ -19,6 +19,9 @@ class Verb(StrEnum):
     CREATE = "create"  # plain create: puts back what was deleted
     DELETE = "delete"
     RECREATE = "recreate"  # delete, wait until gone, create
+    MIGRATE = "migrate"  # make what client-side tools own on an object ours, changing none of its fields
+    CLEAR = "clear"  # delete an object of a release that cannot be changed: Helm then creates it anew
+    FORGET = "forget"  # note that an object is gone; asks the cluster, changes nothing in it
     LABEL = "label"  # merge our labels and annotations onto an object that Helm owns
     HELM_INSTALL = "helm_install"
     HELM_UPGRADE = "helm_upgrade"
@@ -28,7 +31,7 @@ class Verb(StrEnum):
 
     @property
     def writes(self) -> bool:
-        """It changes the cluster, so it needs a committed intent."""
+        """It changes the cluster or what is recorded of it, so it needs a committed intent."""
         return self is not Verb.WAIT
 
     @property
@@ -40,6 +43,10 @@ class Verb(StrEnum):
     def helm(self) -> bool:
         """It acts on a release."""
         return self.value.startswith("helm_")
+
+
+# What these touch is Helm's, or gone: it is not an object of ours that could be deleted or put back.
+BESIDE = frozenset({"helm", Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value})
 
 
 class Effect(StrEnum):
@@ -65,8 +72,8 @@ class Cause(StrEnum):
 class FieldChange:
     """One field that will change; `path` is like `spec.template.spec.containers[name=web].image`.
 
-    `before`/`after` are None where the field is absent. `manager` and `time` (RFC 3339) name who set it last,
-    for drift and conflicts.
+    `before`/`after` are None where the field is absent. `manager`, `operation` (Apply or Update) and `time`
+    (RFC 3339) name who set it last, for drift and conflicts.
     """
 
     path: str
@@ -75,6 +82,7 @@ class FieldChange:
     cause: Cause = Cause.OURS
     manager: str = ""
     time: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

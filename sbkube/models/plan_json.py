@@ -182,6 +182,7 @@ def _field_to_json(field: FieldChange) -> Json:
         "cause": field.cause.value,
         "manager": field.manager,
         "time": field.time,
+        "operation": field.operation,
     }
 
 

@@ -6,6 +6,7 @@ answer of a dry run. What the server itself counts (versions, times, ownership, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -28,34 +29,52 @@ def significant(body: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {**{k: v for k, v in body.items() if k != "status"}, "metadata": meta}
 
 
-def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[FieldChange, ...]:
-    """Every field that differs, in document order; None stands for an absent object."""
+def compare(
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    manager: str = "",
+    *,
+    owners: Mapping[str, Any] | None = None,
+) -> tuple[FieldChange, ...]:
+    """Every field that differs, in document order; None stands for an absent object.
+
+    Each names its newest owner, another than `manager` where there is one, as `owners` (default: `before`) has it
+    in its managed fields.
+    """
     old, new = significant(before) or {}, significant(after) or {}
-    live = before if before is not None else {}
-    return tuple(_attribute(live, step, a, b) for step, a, b in _walk(old, new, ()))
+    live = before if owners is None else owners
+    return tuple(_attributed(step, (a, b), live, manager) for step, a, b in _walk(old, new, ()))
 
 
-def _attribute(live: Mapping[str, Any], steps: tuple[_Step, ...], before: Any, after: Any) -> FieldChange:
-    owners = fieldset.owners(live, tuple(step.segment for step in steps)) if live else []
-    last = max(owners, key=lambda o: o.time, default=None)
+def _attributed(
+    steps: tuple[_Step, ...], values: tuple[Any, Any], live: Mapping[str, Any] | None, ours: str
+) -> FieldChange:
+    owners = fieldset.owners(live, tuple(step.element for step in steps)) if live else []
+    others = [owner for owner in owners if owner.manager != ours]
+    last = max(others or owners, key=lambda o: o.time, default=_NOBODY)
+    before, after = (None if value is _ABSENT else value for value in values)
     return FieldChange(
         path="".join(step.text for step in steps).lstrip("."),
-        before=None if before is _ABSENT else before,
-        after=None if after is _ABSENT else after,
+        before=before,
+        after=after,
         cause=Cause.OURS,
-        manager=last.manager if last else "",
-        time=last.time if last else "",
+        manager=last.manager,
+        time=last.time,
+        operation=last.operation,
     )
 
 
+_NOBODY = fieldset.Owner("", "", "")
+
+
 class _Step:
-    """One step into an object: `text` for people, `segment` as managedFields writes it."""
+    """One step into an object: `text` for people, `element` to find its owners."""
 
-    __slots__ = ("segment", "text")
+    __slots__ = ("element", "text")
 
-    def __init__(self, text: str, segment: str) -> None:
+    def __init__(self, text: str, element: fieldset.Element) -> None:
         self.text = text
-        self.segment = segment
+        self.element = element
 
 
 def _field(name: str) -> _Step:
@@ -84,8 +103,8 @@ def _walk_list(
     before, after = ({_item_id(item, names): item for item in items} for items in (old, new))
     for ident in dict.fromkeys([*before, *after]):
         shown = ",".join(f"{k}={v}" for k, v in ident)
-        step = _Step(f"[{shown}]", "k:" + _canonical(dict(ident)))
-        yield from _walk(before.get(ident, _ABSENT), after.get(ident, _ABSENT), (*at, step))
+        a, b = before.get(ident, _ABSENT), after.get(ident, _ABSENT)
+        yield from _walk(a, b, (*at, _Step(f"[{shown}]", b if a is _ABSENT else a)))
 
 
 def _item_names(*lists: Iterable[Any]) -> tuple[str, ...] | None:
@@ -107,7 +126,58 @@ def _item_id(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str
     return tuple((name, item[name]) for name in names if name in item)
 
 
-def _canonical(value: Mapping[str, Any]) -> str:
-    import json
+_STEPS = re.compile(r"""\.?([\w-]+)|\[(?:'([^']*)'|"([^"]*)")\]|\[([^\]]*)\]""")
 
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+def steps_of(path: str) -> list[str | dict[str, str]]:
+    """A path as `FieldChange` has it, in steps: names of fields, and for items of lists the members that tell
+    them apart (as text)."""
+    steps: list[str | dict[str, str]] = []
+    for name, quoted, double, item in _STEPS.findall(path):
+        if item:
+            steps.append(dict(part.partition("=")[::2] for part in item.split(",")))
+        else:
+            steps.append(name or quoted or double)
+    return steps
+
+
+def value_at(body: Mapping[str, Any] | None, path: str) -> Any:
+    """The value at a path, or None."""
+    node: Any = body
+    for step in steps_of(path):
+        if isinstance(step, str):
+            node = node.get(step) if isinstance(node, Mapping) else None
+        elif isinstance(node, list):
+            node = next((item for item in node if is_item(item, step)), None)
+        else:
+            return None
+    return node
+
+
+def is_item(item: Any, step: Mapping[str, str]) -> bool:
+    """Whether a step means this item of a list."""
+    return isinstance(item, Mapping) and all(name in item and str(item[name]) == v for name, v in step.items())
+
+
+def without(body: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """A manifest without the fields at `paths`; what is not there is no error."""
+    result: Any = dict(body)
+    for path in paths:
+        result = _drop(result, steps_of(path))
+    dropped: dict[str, Any] = result
+    return dropped
+
+
+def _drop(node: Any, steps: list[str | dict[str, str]]) -> Any:
+    head, rest = steps[0], steps[1:]
+    if isinstance(head, str):
+        if not isinstance(node, Mapping) or head not in node:
+            return node
+        if not rest:
+            return {key: value for key, value in node.items() if key != head}
+        return {**node, head: _drop(node[head], rest)}
+    if not isinstance(node, list):
+        return node
+    if not rest:
+        return [item for item in node if not is_item(item, head)]
+    return [_drop(item, rest) if is_item(item, head) else item for item in node]

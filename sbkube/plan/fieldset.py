@@ -11,7 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Path = tuple[str, ...]
+Element = str | Mapping[str, Any]
+"""One step down: a segment as FieldsV1 writes it, or an item of a list, which is found by its keys."""
+Path = tuple[Element, ...]
+Tree = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,43 @@ def entries(body: Mapping[str, Any] | None) -> Iterator[tuple[Owner, Mapping[str
 
 
 def owners(body: Mapping[str, Any] | None, path: Path) -> list[Owner]:
-    """Who owns the field at `path` (segments as in FieldsV1) or something below it."""
+    """Who owns the field at `path` or something below it."""
     return [owner for owner, tree in entries(body) if _descend(tree, path) is not None]
 
 
-def _descend(tree: Mapping[str, Any], path: Path) -> Mapping[str, Any] | None:
-    node: Mapping[str, Any] = tree
-    for depth, segment in enumerate(path):
+def _descend(tree: Tree, path: Path) -> Tree | None:
+    node: Tree = tree
+    for depth, element in enumerate(path):
+        segment = element if isinstance(element, str) else item_key(node, element)
         if segment not in node:
             # An empty node owns the whole value below it (atomic lists and maps).
             return node if depth and not node else None
         node = node[segment]
     return node
+
+
+def item_key(tree: Tree, item: Any) -> str:
+    """The segment of a list's tree that means this item, or an empty text."""
+    for segment in tree:
+        if segment.startswith("k:") and isinstance(item, Mapping):
+            if all(item.get(name) == wanted for name, wanted in json.loads(segment[2:]).items()):
+                return segment
+        elif segment.startswith("v:") and json.loads(segment[2:]) == item:
+            return segment
+    return ""
+
+
+def is_member(node: Tree) -> bool:
+    """The path that ends at this node is owned itself, not only what is below it."""
+    return not node or "." in node
+
+
+def union(*trees: Tree) -> dict[str, Any]:
+    """All paths of all trees."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        _merge(result, tree)
+    return result
 
 
 def extract(body: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,18 +91,29 @@ def extract(body: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def owned_tree(body: Mapping[str, Any] | None, manager: str) -> dict[str, Any]:
-    """The union of what a manager owns by Apply, outside of subresources."""
-    tree: dict[str, Any] = {}
-    for owner, fields in entries(body):
-        if owner.manager == manager and owner.operation == "Apply" and not owner.subresource:
-            _merge(tree, fields)
-    return tree
+def owned_tree(body: Mapping[str, Any] | None, manager: str, *, updates: bool = False) -> dict[str, Any]:
+    """The union of what a manager owns by Apply (with `updates` by Update too), outside of subresources."""
+    wanted = {"Apply", "Update"} if updates else {"Apply"}
+    return union(
+        *(
+            fields
+            for owner, fields in entries(body)
+            if owner.manager == manager and owner.operation in wanted and not owner.subresource
+        )
+    )
 
 
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+def _merge(into: dict[str, Any], other: Tree) -> None:
     for key, value in other.items():
-        _merge(into.setdefault(key, {}), value)
+        known = into.get(key)
+        if known is None:
+            into[key] = union(value)
+            continue
+        # One says the whole, the other some of it: then it is the whole and some of it.
+        member = key != "." and is_member(known) != is_member(value)
+        _merge(known, value)
+        if member:
+            known["."] = {}
 
 
 def _extract_map(value: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,13 +137,10 @@ def _extract(value: Any, tree: Mapping[str, Any]) -> Any:
     return value
 
 
-def _extract_item(item: Any, tree: Mapping[str, Any]) -> Any:
-    for segment, below in tree.items():
-        if segment.startswith("k:") and isinstance(item, dict):
-            keys = json.loads(segment[2:])
-            if all(item.get(name) == wanted for name, wanted in keys.items()):
-                rest = _extract(item, below) if any(key != "." for key in below) else {}
-                return {**keys, **rest}
-        elif segment.startswith("v:") and json.loads(segment[2:]) == item:
-            return item
-    return None
+def _extract_item(item: Any, tree: Tree) -> Any:
+    segment = item_key(tree, item)
+    if segment.startswith("k:"):
+        below = tree[segment]
+        rest = _extract(item, below) if any(key != "." for key in below) else {}
+        return {**json.loads(segment[2:]), **rest}
+    return item if segment else None

@@ -9,7 +9,7 @@ from typing import Any
 from sbkube.models.plan import Change, Effect, Operation, Verb
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import order
+from sbkube.plan import migrate, order
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,22 @@ def object_step(
     return Step(operation, position, (key,) if foundation else ())
 
 
+def takeover_step(app: str, change: Change, predecessors: Sequence[str]) -> Step:
+    """Make what those managers own on the live object ours, before we apply to it."""
+    assert change.before is not None, change.key
+    key = change.key
+    entries = migrate.merged(change.before, predecessors)
+    body = {
+        "apiVersion": key.api_version,
+        "kind": key.kind,
+        "metadata": {"name": key.name, "namespace": key.namespace, "managedFields": entries},
+    }
+    note = f"takes over from {', '.join(predecessors)}"
+    same = Change(key, Effect.UNCHANGED, change.before, None, note=note, source=change.source)
+    step = object_step(app, Verb.MIGRATE, same, body)
+    return replace(step, awaits=())
+
+
 def release_step(app: str, step: ReleaseStep) -> Step:
     """One Helm action; it counts as the workloads of its app."""
     spec = step.spec
@@ -90,7 +106,10 @@ def assemble(
     waves = sorted({step.wave for step in steps})
     for wave in waves:
         members = [step for step in steps if step.wave == wave]
-        result.extend(replace(step.operation, needs=barrier) for step in members)
+        result.extend(
+            replace(step.operation, needs=tuple(dict.fromkeys((*barrier, *step.operation.needs))))
+            for step in members
+        )
         ids = tuple(step.operation.id for step in members)
         foundations = tuple(key for step in members for key in step.awaits)
         last = wave == waves[-1]

@@ -57,14 +57,20 @@ class Redactor:
 
     def field(self, change: FieldChange, secret: bool) -> FieldChange:
         """A field change without secret values."""
-        hide = any(_matches(change.path, glob) for glob in self._globs) or (
-            secret
-            and (change.path.split(".")[0].split("[")[0] in {"data", "stringData"} or LAST_APPLIED in change.path)
-        )
-        if not hide:
-            return change
-        before, after = (None if v is None else self.mask(v) for v in (change.before, change.after))
+        top = change.path.split(".")[0].split("[")[0]
+        hide = secret and (top in {"data", "stringData"} or LAST_APPLIED in change.path)
+        before, after = (self._value(v, change.path, secret, hide) for v in (change.before, change.after))
         return replace(change, before=before, after=after)
+
+    def _value(self, value: Any, path: str, secret: bool, hide: bool) -> Any:
+        """One side of a field change, which may be a whole map that came or went."""
+        if value is None:
+            return None
+        if hide:
+            return self.mask(value)
+        if secret and isinstance(value, Mapping) and LAST_APPLIED in value:
+            value = {**value, LAST_APPLIED: self.mask(value[LAST_APPLIED])}
+        return self._globbed(value, path) if self._globs else value
 
     def change(self, change: Change) -> Change:
         """A change without secret values in its images and fields."""

@@ -96,12 +96,16 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool) -> list[str]:
     return lines
 
 
+# Verbs whose images do not tell what was done.
+_WORDS = {"label": "labelled", "migrate": "taken over", "clear": "cleared", "forget": "forgotten"}
+
+
 def did(record: ResourceRecord) -> str:
     """What became of the object, in one word where the images tell it."""
     if record.state is not OpState.APPLIED or record.missing_key:
         return f"{record.verb} {record.state.value}"
-    if record.verb == "label":
-        return "labelled"
+    if record.verb in _WORDS:
+        return _WORDS[record.verb]
     if record.resource_version_before and record.resource_version_before == record.resource_version_after:
         return "unchanged"
     if record.before is None and record.after is not None:

@@ -127,6 +127,7 @@ def _change(change: Change) -> Document:
                 "after": f.after,
                 "cause": f.cause.value,
                 "manager": f.manager or None,
+                "operation": f.operation or None,
                 "time": f.time or None,
             }
             for f in fields

@@ -61,8 +61,17 @@ def _hide(value: Any, old: Any) -> Any:
 def masked_field(key: ResourceKey, change: FieldChange) -> FieldChange:
     """A field change without secret values."""
     top = re.split(r"[.\[]", change.path, maxsplit=1)[0]
-    if not secret(key) or (top not in _SECRET_FIELDS and _LAST_APPLIED not in change.path):
+    if not secret(key):
         return change
+    if top not in _SECRET_FIELDS and _LAST_APPLIED not in change.path:
+        return replace(change, before=_noted(change.before), after=_noted(change.after))
     before = None if change.before is None else _hide(change.before, change.before)
     after = None if change.after is None else _hide(change.after, change.before)
     return replace(change, before=before, after=after)
+
+
+def _noted(value: Any) -> Any:
+    """Annotations that came or went as a whole."""
+    if isinstance(value, Mapping) and _LAST_APPLIED in value:
+        return {**value, _LAST_APPLIED: _hide(value[_LAST_APPLIED], value[_LAST_APPLIED])}
+    return value

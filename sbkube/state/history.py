@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import (
@@ -19,9 +19,7 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import Verb
-from sbkube.models.resource import ResourceKey
-from sbkube.ports import Recorded
+from sbkube.models.plan import BESIDE
 from sbkube.state import rows
 from sbkube.state.blobs import BlobStore, object_identity
 from sbkube.state.tables import (
@@ -192,7 +190,7 @@ def left_by(conn: Connection, key: int, target: LockTarget, store: BlobStore) ->
     newest = (
         select(func.max(c.id).label("id"))
         .join(deployments, deployments.c.id == c.deployment_id)
-        .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(("helm", Verb.LABEL.value)))
+        .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(sorted(BESIDE)))
         .where(*of_target(target))
         .group_by(c.api_group, c.kind, c.namespace, c.name)
         .subquery()
@@ -218,41 +216,3 @@ def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:
     query = select(deployments.c.id, deployments.c.lock_token)
     query = query.where(deployments.c.status.in_(RUNNING), *of_target(target)).order_by(deployments.c.id)
     return [(row.id, row.lock_token) for row in conn.execute(query)]
-
-
-def inventory(conn: Connection, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
-    """The newest record of each object of a target that exists as far as the ledger knows."""
-    c = deployed_resources.c
-    observed = or_(c.state == OpState.APPLIED.value, c.after_blob.is_not(None))
-    known = and_(c.kind != "", or_(observed, c.verb == "helm"), c.state != OpState.INTENDED.value)
-    newest = (
-        select(func.max(c.id).label("id"))
-        .join(deployments, deployments.c.id == c.deployment_id)
-        .where(known, *of_target(target))
-        .group_by(c.api_group, c.kind, c.namespace, c.name)
-        .subquery()
-    )
-    query = (
-        select(deployed_resources, app_deployments.c.app_name, deployments.c.deployment_id.label("public_id"))
-        .join(newest, newest.c.id == c.id)
-        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
-        .join(deployments, deployments.c.id == c.deployment_id)
-        .order_by(c.id)
-    )
-    return {rows.resource_key(row): _recorded(row) for row in conn.execute(query) if _exists(row)}
-
-
-def _exists(row: Any) -> bool:
-    return row.verb != Verb.DELETE.value and row.after_blob is not None
-
-
-def _recorded(row: Any) -> Recorded:
-    return Recorded(
-        app=row.app_name,
-        verb=row.verb,
-        uid=row.uid,
-        resource_version=row.resource_version_after,
-        intent=row.intent_digest,
-        image=row.image_digest,
-        deployment_id=row.public_id,
-    )

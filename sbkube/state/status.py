@@ -9,9 +9,11 @@ from sqlalchemy import Connection, func, select
 
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import Verb
+from sbkube.models.plan import BESIDE, Verb
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, helm_releases
 
+# What changes no object of ours, or one that another row tells of.
+_BESIDE = tuple(sorted((BESIDE - {"helm"}) | {Verb.MIGRATE.value}))
 _BAD = frozenset({OpState.FAILED, OpState.ABANDONED})
 _BAD_APPS = frozenset({DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED})
 
@@ -67,7 +69,7 @@ def effects(conn: Connection, deployment: int) -> dict[str, int]:
         c.after_blob.is_(None),
         c.resource_version_before,
         c.resource_version_after,
-    ).where(c.deployment_id == deployment, c.state == OpState.APPLIED.value, c.verb != Verb.LABEL.value)
+    ).where(c.deployment_id == deployment, c.state == OpState.APPLIED.value, c.verb.not_in(_BESIDE))
     counts = dict.fromkeys(("create", "change", "delete", "recreate"), 0)
     for verb, new, gone, before, after in conn.execute(query):
         if verb == Verb.DELETE or (gone and not new):

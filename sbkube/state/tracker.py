@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from sbkube.models.deployment_state import (
     DeploymentRecord,
     DeploymentStatus,
     HelmReleaseCreate,
+    HelmReleaseRecord,
     LockInfo,
     LockTarget,
     ResourceCreate,
@@ -33,7 +34,7 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded
-from sbkube.state import closings, history, locks, plans
+from sbkube.state import closings, history, inventory, locks, plans
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, raw_before
@@ -271,7 +272,17 @@ class DeploymentTracker:
     def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
         """Objects that this project created or changed and has not deleted since, release objects included."""
         with self.database.reading() as conn:
-            return history.inventory(conn, target)
+            return inventory.inventory(conn, target)
+
+    def images(self, target: LockTarget, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, ResourceRecord]:
+        """The newest record, with its images, of those of the objects that the inventory has."""
+        with self.database.reading() as conn:
+            return inventory.images(conn, target, keys, self.database.store)
+
+    def releases(self, target: LockTarget) -> tuple[HelmReleaseRecord, ...]:
+        """The newest record of each release that this project left in place."""
+        with self.database.reading() as conn:
+            return inventory.releases(conn, target)
 
     def list_deployments(self, **filters: Any) -> list[DeploymentRecord]:
         """Deployments, newest first; the filters of `DeploymentDatabase.list_deployments`."""

@@ -39,6 +39,7 @@ class Where:
     same_project: bool = False
     locked: bool = False
     offline: bool = False
+    force_conflicts: bool = False
 
 
 def record(**changes: Any) -> DeploymentRecord:

@@ -55,3 +55,42 @@ def test_manager_of_a_list_item_is_found() -> None:
     entry = {"manager": "somebody", "operation": "Update", "time": "t", "fieldsV1": fields}
     (change,) = diff.compare(_deployment("a", managedFields=[entry]), _deployment("b"))
     assert change.manager == "somebody"
+
+
+def test_a_named_port_is_found_among_entries_keyed_by_number() -> None:
+    """Kubernetes tells the ports of a Service apart by number and protocol, people by name."""
+    service = {"spec": {"ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}]}}
+    tree = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:targetPort": {}}}}}
+    entry = {"manager": "somebody", "operation": "Update", "time": "t", "fieldsV1": tree}
+    live = {**service, "metadata": {"managedFields": [entry]}}
+    wanted = {"spec": {"ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}]}}
+    (change,) = diff.compare(live, wanted)
+    assert (change.path, change.manager) == ("spec.ports[name=http].targetPort", "somebody")
+
+
+def test_another_manager_is_named_before_us() -> None:
+    tree = {"f:spec": {"f:replicas": {}}}
+    entries = [
+        {"manager": "other", "operation": "Apply", "time": "1", "fieldsV1": tree},
+        {"manager": "sbkube", "operation": "Apply", "time": "2", "fieldsV1": tree},
+    ]
+    (change,) = diff.compare(_deployment("a", 5, managedFields=entries), _deployment("a", 1), "sbkube")
+    assert (change.manager, change.operation) == ("other", "Apply")
+
+
+def test_the_order_of_told_apart_items_does_not_show() -> None:
+    one, two = {"name": "a", "value": "1"}, {"name": "b", "value": "2"}
+    assert diff.compare({"env": [one, two]}, {"env": [two, one]}) == ()
+
+
+def test_paths_lead_to_their_values_and_can_be_left_out() -> None:
+    body = {
+        "metadata": {"annotations": {"a.b/c": "1"}},
+        "spec": {"ports": [{"port": 80, "protocol": "TCP", "x": 1}, {"port": 81, "protocol": "TCP", "x": 2}]},
+    }
+    (change,) = diff.compare({"metadata": {"annotations": {"a.b/c": "1"}}}, {"metadata": {"annotations": {}}})
+    assert diff.value_at(body, change.path) == "1"
+    path = "spec.ports[port=81,protocol=TCP].x"
+    assert diff.value_at(body, path) == 2
+    assert diff.value_at(diff.without(body, [path, "spec.nothing.there"]), path) is None
+    assert body["spec"]["ports"][1]["x"] == 2  # type: ignore[index]

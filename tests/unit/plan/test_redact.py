@@ -53,3 +53,12 @@ def test_sensitive_paths_are_masked_anywhere() -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"token": PLANTED, "colour": "blue"}}
     clean = Redactor(b"key", ["data.token"]).body(body)
     assert clean is not None and PLANTED not in repr(clean) and clean["data"]["colour"] == "blue"
+
+
+def test_what_lies_in_a_map_that_came_or_went_is_masked_too() -> None:
+    redactor = Redactor(b"k", ["**.token"])
+    note = {"kubectl.kubernetes.io/last-applied-configuration": PLANTED}
+    shown = redactor.field(FieldChange("metadata.annotations", note, None), secret=True)
+    assert PLANTED not in str(shown.before)
+    shown = redactor.field(FieldChange("spec", None, {"auth": {"token": PLANTED}, "size": 1}), secret=False)
+    assert PLANTED not in str(shown.after) and shown.after["size"] == 1

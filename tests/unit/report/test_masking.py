@@ -39,3 +39,8 @@ def test_fields() -> None:
     assert (hidden.before, hidden.after) == (None, "(masked)") or hidden.after == "(masked, changed)"
     assert masked_field(SECRET, FieldChange("metadata.labels.a", 1, 2)).after == 2
     assert masked_field(SECRET, FieldChange(f"metadata.annotations[{NOTE}]", "x", "y")).after != "y"
+
+
+def test_a_whole_map_of_annotations_is_masked_in_the_one_place() -> None:
+    hidden = masked_field(SECRET, FieldChange("metadata.annotations", {NOTE: "clear", "a": "b"}, None))
+    assert hidden.before[NOTE] != "clear" and hidden.before["a"] == "b"

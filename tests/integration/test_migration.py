@@ -1,0 +1,120 @@
+"""Objects that other tools wrote before: taken over once, so that what leaves the file leaves the object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from integration.conftest import Bench
+from integration.test_apply import get
+from integration.test_conflicts import app, namespace, placed
+from shapes import configmap, deployment
+
+from sbkube.edges.cluster import HttpCluster
+
+LAST = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _managers(live: dict[str, Any] | None) -> set[tuple[str, str]]:
+    assert live is not None
+    return {(e["manager"], e["operation"]) for e in live["metadata"]["managedFields"] if not e.get("subresource")}
+
+
+def _by_kubectl(body: dict[str, Any], bench: Bench) -> dict[str, Any]:
+    """As `kubectl apply` creates it."""
+    made = placed(body, bench)
+    made["metadata"]["annotations"] = {LAST: json.dumps(made)}
+    return made
+
+
+def test_kubectl_apply_hands_over_with_all_its_fields(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    body = _by_kubectl(configmap("a", x="1", gone="old"), bench)
+    api_server.create(body, manager="kubectl-client-side-apply")
+    app(bench, configmap("a", x="2"))
+    shown = bench.ok("plan")
+    assert "takes over from kubectl-client-side-apply" in shown.out
+    fields = bench.ok("plan", "-o", "json").json["apps"][0]["changes"][0]["fields"]
+    planned = {f["path"]: (f["before"], f["after"]) for f in fields}
+    assert planned["data.gone"] == ("old", None) and planned["data.x"] == ("1", "2")
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "2"}
+    assert LAST not in (live["metadata"].get("annotations") or {})
+    assert _managers(live) == {("sbkube", "Apply")}
+    assert bench.ok("plan", "--exit-status").code == 0
+    shown = bench.ok("show", "latest")
+    assert "taken over" in shown.out
+
+
+def test_defaults_are_not_shown_as_removed(bench: Bench, api_server: HttpCluster) -> None:
+    """kubectl owns every default of what it created; giving them up brings them back."""
+    namespace(bench, api_server)
+    api_server.create(_by_kubectl(deployment("web"), bench), manager="kubectl-client-side-apply")
+    app(bench, deployment("web"))
+    paths = {f["path"] for f in bench.ok("plan", "-o", "json").json["apps"][0]["changes"][0]["fields"]}
+    assert not [p for p in paths if p.startswith("spec")]
+    bench.ok("apply", "-y")
+    live = get(api_server, "Deployment", bench.namespace, "web", "apps")
+    assert ("kubectl-client-side-apply", "Update") not in _managers(live)
+    assert live is not None and live["status"]["readyReplicas"] == 1
+
+
+@pytest.mark.parametrize("tool", ["kubectl-create", "kubectl-edit", "kubectl-patch", "helm"])
+def test_other_tools_hand_over_too(bench: Bench, api_server: HttpCluster, tool: str) -> None:
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="1", gone="1"), bench), manager=tool)
+    app(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "1"}
+
+
+def test_what_other_controllers_own_stays(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="1"), bench), manager="kubectl-create")
+    from integration.test_conflicts import edit
+
+    edit(api_server, bench, "ConfigMap", "a", {"data": {"theirs": "1"}}, "operator")
+    edit(api_server, bench, "ConfigMap", "a", {"metadata": {"labels": {"team": "x"}}}, "kubectl-label")
+    app(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "1", "theirs": "1"}
+    assert live["metadata"]["labels"]["team"] == "x"
+
+
+def test_it_happens_once(bench: Bench, api_server: HttpCluster) -> None:
+    """What people write later with such a tool is drift or theirs, like any other edit."""
+    from integration.test_conflicts import edit
+
+    app(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    edit(api_server, bench, "ConfigMap", "a", {"data": {"theirs": "1"}}, "kubectl-client-side-apply")
+    app(bench, configmap("a", x="2"))
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "2", "theirs": "1"}
+
+
+def test_rollback_brings_back_what_the_takeover_removed(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="1", gone="old"), bench), manager="kubectl-create")
+    app(bench, configmap("a", x="2"))
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "1", "gone": "old"}
+
+
+def test_a_secrets_last_applied_annotation_is_masked(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "planted-77"}}
+    api_server.create(_by_kubectl(secret, bench), manager="kubectl-client-side-apply")
+    app(bench, secret)
+    for words in (("plan",), ("plan", "-o", "json"), ("apply", "-y", "-v"), ("show", "latest", "-o", "json")):
+        ran = bench.ok(*words)
+        assert "planted-77" not in ran.out + ran.err
+    live = get(api_server, "Secret", bench.namespace, "s")
+    assert live is not None and LAST not in (live["metadata"].get("annotations") or {})
