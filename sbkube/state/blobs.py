@@ -8,7 +8,6 @@ belongs to as associated data. Nothing sensitive is kept without a key.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,18 +17,13 @@ from sqlalchemy import Connection, select
 
 from sbkube.errors import StateError
 from sbkube.models.resource import ResourceKey
+from sbkube.state.packing import LEVEL, zstd
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import NOT_KEPT, blobs
 from sbkube.state.writing import insert_new
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 PLAIN = "zstd"
 SEALED = "zstd+aes-256-gcm"
-LEVEL = 3
 BATCH = 500  # below SQLite's and PostgreSQL's limits of variables in one statement
 SERVER_FIELDS = frozenset(
     {

@@ -34,7 +34,7 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded
-from sbkube.state import closings, history, inventory, locks, plans
+from sbkube.state import closings, history, inventory, locks, plans, transfer
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, raw_before
@@ -308,6 +308,14 @@ class DeploymentTracker:
         the cluster knows of the last one."""
         with self.database.reading() as conn:
             return verify(conn, self.database.store, anchor)
+
+    def export_to(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Exported:
+        """Write the whole database into a new file, from which `import_from` reads."""
+        return transfer.export(self.database, file, progress)
+
+    def import_from(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Imported:
+        """Merge an exported file into this database. Raises StateError for damage, with nothing changed."""
+        return transfer.import_file(self.database, file, progress)
 
     @property
     def keeps_secrets(self) -> bool:
