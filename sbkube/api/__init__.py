@@ -13,12 +13,10 @@ from sbkube.api.setup import (
     doctor,
     history,
     init_project,
-    new_state_key,
     schema,
     show,
-    upgrade_state,
-    verify_state,
 )
+from sbkube.api.upkeep import export_state, import_state, new_state_key, upgrade_state, verify_state
 from sbkube.api.where import SANDBOX_DIR, Where, sandbox
 
 __all__ = [
@@ -28,7 +26,9 @@ __all__ = [
     "Result",
     "Where",
     "doctor",
+    "export_state",
     "history",
+    "import_state",
     "init_project",
     "new_state_key",
     "open_project",

@@ -6,9 +6,8 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbkube.errors import RecordLost, StateError
 from sbkube.models.deployment_state import DeploymentDetail
@@ -16,6 +15,7 @@ from sbkube.models.outcome import Outcome
 
 if TYPE_CHECKING:
     from sbkube.engine.execute import Run
+    from sbkube.state.tracker import DeploymentTracker
 
 
 def read_back(detail: Callable[[str], DeploymentDetail], run: Run) -> DeploymentDetail:
@@ -31,16 +31,15 @@ def read_back(detail: Callable[[str], DeploymentDetail], run: Run) -> Deployment
         ) from error
 
 
-def dump(error: RecordLost, beside: Path | None) -> str:
-    """Write outcomes that the database may lack beside it, else to the temporary folder, else to stderr."""
-    document = {
-        "schema": "sbkube/outcomes/v1",
-        "deployment": error.deployment,
-        "outcomes": [_plain(o) for o in error.outcomes if isinstance(o, Outcome)],
-    }
-    text = json.dumps(document, indent=1, default=str)
+def dump(error: RecordLost, ledger: DeploymentTracker) -> str:
+    """Write outcomes that the database may lack beside it, else to the temporary folder, else to stderr.
+
+    `sbkube state import` reads the file. Images are in it only under the state key.
+    """
+    outcomes = [outcome for outcome in error.outcomes if isinstance(outcome, Outcome)]
+    text = json.dumps(ledger.dump_outcomes(error.deployment, outcomes), indent=1, default=str)
     name = f"sbkube-outcomes-{error.deployment}.json"
-    for folder in (beside, Path(tempfile.gettempdir())):
+    for folder in (ledger.folder(), Path(tempfile.gettempdir())):
         if folder is None:
             continue
         path = folder / name
@@ -52,15 +51,3 @@ def dump(error: RecordLost, beside: Path | None) -> str:
         return str(path)
     sys.stderr.write(text + "\n")
     return "the lines above"
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    """An outcome without images (they may hold secrets), but with what identifies them."""
-    after = (outcome.after or {}).get("metadata") or {}
-    bare = replace(outcome, before=None, after=None, release=None, previous=None, objects=())
-    return {
-        **{k: v for k, v in asdict(bare).items() if v},
-        "uid": after.get("uid"),
-        "resource_version": after.get("resourceVersion"),
-        "revision": outcome.release.revision if outcome.release else None,
-    }

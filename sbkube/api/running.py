@@ -70,7 +70,8 @@ class Running(Planning):
             self._undo_failed(plan, record, lock)
             detail = read_back(self.ledger.detail, run)
         except RecordLost as error:
-            error.hint = f"outcomes are in {dump(error, self.ledger.folder())}"
+            where = dump(error, self.ledger)
+            error.hint = f"outcomes are in {where}; `sbkube state import` records them when the database is back"
             raise
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS

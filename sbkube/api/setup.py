@@ -14,7 +14,6 @@ from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 
 if TYPE_CHECKING:
     from sbkube.state.tracker import DeploymentTracker
-    from sbkube.state.verify import Verdict
 
 
 def history(url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
@@ -33,33 +32,6 @@ def show(reference: str, url: str | None = None) -> DeploymentDetail:
         return ledger.detail(reference)
     finally:
         ledger.close()
-
-
-def upgrade_state(url: str | None = None) -> str:
-    """Bring a state database to the newest schema; gives its place without password. Raises StateError."""
-    from sbkube.state.database import DeploymentDatabase
-
-    DeploymentDatabase.upgrade(state_url(url, os.environ, None), os.environ)
-    ledger = _ledger(url)
-    place = ledger.describe()
-    ledger.close()
-    return place
-
-
-def verify_state(url: str | None = None) -> Verdict:
-    """Whether the recorded history is the one that was recorded."""
-    ledger = _ledger(url)
-    try:
-        return ledger.verify()
-    finally:
-        ledger.close()
-
-
-def new_state_key() -> str:
-    """A new value for `SBKUBE_STATE_KEY`."""
-    from sbkube.state.secrets import new_key_text
-
-    return new_key_text()
 
 
 def _ledger(url: str | None) -> DeploymentTracker:

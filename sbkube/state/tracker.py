@@ -34,7 +34,7 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded
-from sbkube.state import closings, history, inventory, locks, plans, transfer
+from sbkube.state import closings, history, inventory, locks, plans, transfer, unrecorded
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, raw_before
@@ -316,6 +316,23 @@ class DeploymentTracker:
     def import_from(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Imported:
         """Merge an exported file into this database. Raises StateError for damage, with nothing changed."""
         return transfer.import_file(self.database, file, progress)
+
+    def dump_outcomes(self, deployment_id: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        """Outcomes that the database could not take, as `import_outcomes` reads them; needs no database."""
+        return unrecorded.document(deployment_id, outcomes, self.database.key)
+
+    def import_outcomes(self, data: bytes) -> unrecorded.Recovered:
+        """Record what `dump_outcomes` made. The deployment is ended as interrupted when nothing of it is open any
+        more. Raises StateError for another file or a deployment that is not here, StateLocked while it runs."""
+        deployment, outcomes, plain = unrecorded.read(data, self.database.key)
+        with self.database.writing() as conn:
+            key = history.resolve(conn, deployment)
+            record = history.one(conn, key, self.database.store)
+            self._refuse_running(conn, record)
+            done = unrecorded.settle(conn, self.database, key, outcomes, plain)
+        if not done.left and not record.status.ended:
+            self.settle(deployment, ())
+        return done
 
     @property
     def keeps_secrets(self) -> bool:

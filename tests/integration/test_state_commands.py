@@ -5,9 +5,15 @@ from __future__ import annotations
 import base64
 import os
 import sqlite3
+from pathlib import Path
 
+import pytest
 from integration.conftest import Bench
-from shapes import configmap
+from integration.test_apply import get
+from integration.test_crash import _start, _until
+from shapes import configmap, deployment
+
+from sbkube.edges.cluster import HttpCluster
 
 
 def test_a_key_is_32_random_bytes(bench: Bench) -> None:
@@ -26,3 +32,57 @@ def test_verify_finds_a_change_of_history(bench: Bench) -> None:
         database.execute("update deployments set operator = 'somebody else'")
     ran = bench.sbkube("state", "verify", "-o", "json")
     assert ran.code == 1 and ran.json["ok"] is False and ran.json["findings"]
+
+
+def _two_projects_worth(bench: Bench) -> None:
+    bench.write("m.yaml", configmap("a", x="1"))
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+    bench.ok("apply", "-y")
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+def test_a_history_moves_to_another_database(
+    bench: Bench, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backend: str
+) -> None:
+    """The second database knows everything: what was done, what is there, and how to undo it."""
+    monkeypatch.setenv("SBKUBE_STATE_KEY", bench.ok("state", "key").out.strip())
+    _two_projects_worth(bench)
+    bench.write("m.yaml", configmap("a", x="2"))
+    bench.ok("apply", "-y")
+    bench.ok("state", "export", "state.zst")
+    other = tmp_path / "other.db" if backend == "sqlite" else request.getfixturevalue("postgres_url")
+    monkeypatch.setenv("SBKUBE_STATE_URL", str(other))
+    assert bench.ok("state", "import", "state.zst", "-o", "json").json["added"] == 2
+    assert bench.ok("state", "import", "state.zst", "-o", "json").json["added"] == 0
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 2
+    assert "intact" in bench.ok("state", "verify").out
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+    bench.ok("rollback", "-y")
+    assert bench.sbkube("state", "export", "state.zst").code == 2
+    bench.write("broken.zst", "not an export")
+    ran = bench.sbkube("state", "import", "broken.zst")
+    assert ran.code == 5 and "nothing was imported" in ran.err
+
+
+def test_what_exit_6_left_is_imported(bench: Bench, api_server: HttpCluster) -> None:
+    """The database goes away after the first write and comes back; the file makes its history true again."""
+    bench.write("m.yaml", [configmap("settings", colour="blue"), deployment("slow", ready_after="3")])
+    bench.write("n.yaml", configmap("later", colour="blue"))
+    apps = {"slow": ["m.yaml"], "later": ["n.yaml"]}
+    bench.project({name: {"type": "yaml", "manifests": files} for name, files in apps.items()}, timeout=60)
+    run = _start(bench, "apply", "-y")
+    _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
+    state = Path(os.environ["SBKUBE_STATE_URL"])
+    state.rename(state.with_suffix(".gone"))
+    assert run.wait(timeout=60) == 6
+    state.with_suffix(".gone").rename(state)
+    (dump,) = state.parent.glob("sbkube-outcomes-*.json")
+    assert bench.ok("state", "import", str(dump), "-o", "json").json["deployment"]
+    bench.ok("recover")
+    shown = bench.ok("show", "-o", "json").json
+    assert "intended" not in {row["state"] for row in shown["resources"]}
+    for row in shown["resources"]:
+        live = get(api_server, row["kind"], row["namespace"], row["name"], row["group"])
+        assert (live is not None) == (row["state"] == "applied"), row
+    assert "intact" in bench.ok("state", "verify").out
+    bench.ok("apply", "-y")

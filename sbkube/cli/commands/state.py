@@ -1,6 +1,10 @@
-"""`state`: the state database itself."""
+"""`state`: the care of the state database. Needs no cluster."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -8,30 +12,58 @@ from sbkube.cli.commands.sandbox import SandboxGroup
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
+_TELL_EVERY = 2.0  # seconds
+
 
 @click.group("state", cls=SandboxGroup)
 def state() -> None:
-    """The state database: upgrade its schema, verify its history, make a key."""
+    """The state database: upgrade, prove, move, shrink and rebuild it.
+
+    It is the one of --state-url, else SBKUBE_STATE_URL, else the project in the current folder, else the default.
+    """
+
+
+def place(session: Session) -> str | None:
+    """Which database is meant, as the option of that name would say it; None is the default."""
+    given = session.options.state_url or session.terminal.environ.get("SBKUBE_STATE_URL")
+    if given or not session.has_project():
+        return given
+    with session.project() as project:
+        return project.config.settings.state_url
+
+
+def progress(session: Session, word: str) -> Callable[[int, int], None]:
+    """A listener for long work: a line on standard error now and then."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _TELL_EVERY and not session.options.quiet:
+            last = now
+            session.terminal.err(f"{word} {done} of {total}")
+
+    return tell
 
 
 @state.command("upgrade", cls=Command)
 def upgrade(session: Session) -> int:
     """Bring the database's schema to this version. SQLite does that by itself; PostgreSQL only here."""
-    place = session.api.upgrade_state(session.options.state_url)
-    session.emit("state-upgrade", lambda: {"state": place}, lambda: f"up to date: {place}")
+    where = session.api.upgrade_state(place(session))
+    session.emit("state-upgrade", lambda: {"state": where}, lambda: f"up to date: {where}")
     return 0
 
 
 @state.command("verify", cls=Command)
 def verify(session: Session) -> int:
     """Check that what is recorded of ended deployments is what was recorded when they ended."""
-    verdict = session.api.verify_state(session.options.state_url)
+    verdict = session.api.verify_state(place(session))
     findings = [{"subject": f.subject, "message": f.message, "serious": f.serious} for f in verdict.findings]
 
     def text() -> str:
         lines = [f"{f.subject}: {f.message}" for f in verdict.findings]
         word = "intact" if verdict.ok else "ALTERED"
-        return "\n".join([*lines, f"{word}: {verdict.closings} deployments in {verdict.chains} chains"])
+        return "\n".join([*lines, f"{word}: {verdict.closings} closings in {verdict.chains} chains"])
 
     session.emit("state-verify", lambda: {"ok": verdict.ok, "findings": findings}, text)
     return 0 if verdict.ok else 1
@@ -43,3 +75,60 @@ def key(session: Session) -> int:
     text = session.api.new_state_key()
     session.emit("state-key", lambda: {"key": text}, lambda: text)
     return 0
+
+
+@state.command("export", cls=Command)
+@click.argument("path", metavar="FILE")
+def export(session: Session, path: str) -> int:
+    """Write the whole database into one new file, for import into any other. Secrets in it stay encrypted."""
+    done = session.api.export_state(path, place(session), progress(session, "written"))
+    content = {
+        "file": str(done.file),
+        "deployments": done.deployments,
+        "closings": done.closings,
+        "blobs": done.blobs,
+    }
+    session.emit("state-export", lambda: content, lambda: f"{done.deployments} deployments are in {done.file}")
+    return 0
+
+
+@state.command("import", cls=Command)
+@click.argument("path", metavar="FILE")
+def import_(session: Session, path: str) -> int:
+    """Merge an exported database into this one; or record the outcomes that a run with exit code 6 left in FILE.
+
+    Importing a file again changes nothing. A damaged file is refused as a whole.
+    """
+    done = session.api.import_state(path, place(session), progress(session, "read"))
+    if hasattr(done, "settled"):
+        content = {"deployment": done.deployment, "settled": done.settled, "known": done.known, "open": done.left}
+        text = f"{done.deployment}: {done.settled} outcomes recorded, {done.known} were known already"
+        if done.left:
+            text += f"; {done.left} are still open: run `sbkube recover`"
+        session.emit("state-import", lambda: content, lambda: text)
+        return 0
+    session.emit("state-import", lambda: _imported(done), lambda: "\n".join(_import_lines(done)))
+    return 0
+
+
+def _imported(done: Any) -> dict[str, Any]:
+    merged = done.deployments
+    return {
+        "added": merged.added,
+        "replaced": merged.replaced,
+        "known": merged.known,
+        "pruned": merged.pruned,
+        "conflicts": list(merged.conflicts),
+        "missing_keys": list(done.foreign_keys),
+    }
+
+
+def _import_lines(done: Any) -> list[str]:
+    merged = done.deployments
+    lines = [f"{merged.added} deployments added, {merged.replaced} renewed, {merged.known} known already"]
+    if merged.pruned:
+        lines.append(f"{merged.pruned} were pruned here and stay so")
+    lines += [f"{name} is recorded differently in both; ours was kept" for name in merged.conflicts]
+    for name in done.foreign_keys:
+        lines.append(f"some of it is encrypted with the key {name}: put that key into SBKUBE_STATE_KEY too")
+    return lines

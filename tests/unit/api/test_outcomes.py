@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sbkube.engine.execute import Run
 from sbkube.errors import RecordLost, StateNotWritable
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import OpState, Outcome
+from sbkube.state.tracker import DeploymentTracker
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SECRET = {"metadata": {"uid": "u-1", "resourceVersion": "7"}, "data": {"password": "planted-77"}}
@@ -31,7 +33,8 @@ def test_a_record_that_cannot_be_read_after_the_run_is_exit_6() -> None:
 
 def test_the_dump_identifies_objects_and_holds_no_secrets(tmp_path: Path) -> None:
     error = RecordLost("lost", outcomes=RUN.outcomes, deployment="dep-1")
-    file = Path(dump(error, tmp_path))
+    ledger = DeploymentTracker(tmp_path / "state.db")
+    file = Path(dump(error, ledger))
     text = file.read_text()
     assert file.parent == tmp_path and file.stat().st_mode & 0o777 == 0o600
     (outcome,) = json.loads(text)["outcomes"]
@@ -42,4 +45,6 @@ def test_the_dump_identifies_objects_and_holds_no_secrets(tmp_path: Path) -> Non
 def test_the_dump_goes_elsewhere_when_the_folder_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     error = RecordLost("lost", outcomes=RUN.outcomes, deployment="dep-2")
-    assert Path(dump(error, tmp_path / "not" / "there")).parent == tmp_path
+    ledger = DeploymentTracker(tmp_path / "elsewhere" / "state.db")
+    shutil.rmtree(tmp_path / "elsewhere")
+    assert Path(dump(error, ledger)).parent == tmp_path
