@@ -17,6 +17,7 @@ from sbkube.ports import Listener
 
 if TYPE_CHECKING:
     from sbkube.engine.inspect import StatusReport
+    from sbkube.models.drift import DriftReport
 
 
 def _silent(_: Event) -> None:
@@ -53,6 +54,16 @@ class Project(Running):
         self._mention_interrupted()
         with before_any_write():
             return status(self.config, self.world, tuple(apps))
+
+    def drift(self, apps: Sequence[str] = ()) -> DriftReport:
+        """What others changed of what we left; values that are secret are masked. Reads only."""
+        from sbkube.engine.drift import drift
+        from sbkube.plan.redact import Redactor
+
+        self._mention_interrupted()
+        redactor = Redactor(self.ledger.redaction_key(), self.config.settings.sensitive)
+        with before_any_write():
+            return drift(self.config, self.world, redactor, tuple(apps))
 
     def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
         """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""

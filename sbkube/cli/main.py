@@ -23,6 +23,7 @@ ENTRIES: Mapping[str, Entry] = {
     "template": Entry(f"{_HERE}.template:template", _DEPLOY, "Print the manifests as they would be sent."),
     "validate": Entry(f"{_HERE}.validate:validate", _DEPLOY, "Check the project file."),
     "status": Entry(f"{_HERE}.status:status", _LOOK, "Show how everything deployed is now."),
+    "drift": Entry(f"{_HERE}.drift:drift", _LOOK, "Show what others changed since the last deployment."),
     "history": Entry(f"{_HERE}.history:history", _LOOK, "List deployments, newest first."),
     "show": Entry(f"{_HERE}.show:show", _LOOK, "Show one deployment with everything it did."),
     "rollback": Entry(f"{_HERE}.rollback:rollback", _UNDO, "Undo a deployment."),
