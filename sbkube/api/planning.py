@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
 from sbkube.errors import UsageError
 from sbkube.models.deployment_state import DeploymentRecord
 from sbkube.models.plan import Plan
 
+if TYPE_CHECKING:
+    from sbkube.api.approval import Approved
+
 
 class Planning(Opened):
     """What would be done. Each verb raises ProjectError, SurroundingsError or StateError."""
 
-    def plan(self, apps: Sequence[str] = ()) -> Plan:
-        """What an apply would do. Reads only. Raises ProjectError, SurroundingsError or StateError."""
+    request: dict[str, Any]  # what the newest plan was asked for, so that it can be made again
+
+    def plan(self, apps: Sequence[str] = (), *, prune: bool = True) -> Plan:
+        """What an apply would do. Reads only. `prune` is the project's wish, unless it is False."""
         from sbkube.engine.prepare import Selection, prepare
 
         self._mention_interrupted()
-        self._look_at_newest()
+        self._asked("apply", apps=list(apps), prune=prune)
+        no_prune = self._foreign_origin()
         with before_any_write():
-            return prepare(self.config, self.world, Selection(tuple(apps), self._foreign_origin()))
+            return prepare(self.config, self.world, Selection(tuple(apps), no_prune, prune))
 
     def plan_delete(self, apps: Sequence[str] = (), *, delete_data: bool = False) -> Plan:
         """What a delete would do; objects that hold data only with `delete_data`."""
         from sbkube.engine.prepare import Selection
         from sbkube.engine.remove import plan_delete
 
-        self._look_at_newest()
+        self._asked("delete", apps=list(apps), delete_data=delete_data)
         with before_any_write():
             return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
 
@@ -37,18 +45,63 @@ class Planning(Opened):
         *,
         to: str = "",
         apps: Sequence[str] = (),
+        failed_only: bool = False,
         force: bool = False,
         delete_data: bool = False,
     ) -> Plan:
-        """What a rollback to the state before `reference` (or to what `to` left) would do."""
+        """What a rollback to the state before `reference` (or to what `to` left) would do.
+
+        `apps` restricts it, `failed_only` to the apps that did not succeed. `force` goes over what others have
+        changed since, `delete_data` consents to deleting what holds data.
+        """
         from sbkube.engine.rollback import plan_rollback
         from sbkube.engine.undo import Undo
 
         if reference and to:
             raise UsageError("give either a deployment to undo, or --to, not both")
-        self._look_at_newest()
+        self._asked(
+            "rollback",
+            reference=reference,
+            to=to,
+            apps=list(apps),
+            failed_only=failed_only,
+            force=force,
+            delete_data=delete_data,
+        )
+        undo = Undo(reference, to, tuple(apps), force, delete_data, failed_only)
         with before_any_write():
-            return plan_rollback(self.config, self.world, Undo(reference, to, tuple(apps), force, delete_data))
+            return plan_rollback(self.config, self.world, undo)
+
+    def plan_again(self, request: Mapping[str, Any]) -> Plan:
+        """The plan for a request that was kept with an earlier one."""
+        make = {"apply": self.plan, "delete": self.plan_delete, "rollback": self.plan_rollback}
+        words = {name: value for name, value in request.items() if name != "verb"}
+        verb = make.get(str(request.get("verb")))
+        if verb is None:
+            raise UsageError(f"nothing can be planned for {request.get('verb')!r}")
+        plan: Plan = verb(**words)  # type: ignore[operator]
+        return plan
+
+    def save(self, plan: Plan, path: str | Path) -> str:
+        """Keep the plan made last in a file, for `approved`; gives its digest. Raises UsageError."""
+        from sbkube.api import approval
+
+        return approval.save(self, plan, Path(path))
+
+    def approved(self, path: str | Path) -> Approved:
+        """The plan of a file, made again, if it comes out as it was saved; else PlanRefused or StateError."""
+        from sbkube.api import approval
+
+        return approval.approved(self, Path(path))
+
+    def _asked(self, verb: str, **words: Any) -> None:
+        self.request = {"verb": verb, **words}
+        self._look_at_newest()
+
+    @property
+    def on_top_of(self) -> str:
+        """The deployment that the newest plan was made on top of, "" for none."""
+        return self._newest.deployment_id if self._newest else ""
 
     def masked(self, plan: Plan) -> Plan:
         """The plan as people may see it: secret values replaced."""

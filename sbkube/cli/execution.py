@@ -20,16 +20,27 @@ _TAKES_AWAY = frozenset({Verb.DELETE, Verb.RECREATE, Verb.HELM_UNINSTALL})
 wait_for_lock = click.option(
     "--wait-for-lock", type=str, metavar="5m", help="Wait so long while somebody else is deploying."
 )
+no_prune = click.option("--no-prune", is_flag=True, help="Delete nothing that no app wants any more.")
+
+out_file = click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Save the plan for `apply --plan`; change nothing.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How to run a plan: under which name it is recorded, whether to ask whenever it changes anything (else only
-    when it takes something away), how long to wait for the lock (`5m`, empty: not at all)."""
+    when it takes something away), how long to wait for the lock (`5m`, empty: not at all). `out` is a file that
+    the plan is saved to instead of being executed; `approved` is the digest of the file that it comes from."""
 
     command: str
     always_ask: bool = False
     lock_wait: str | None = None
+    out: str | None = None
+    approved: str = ""
 
 
 def settle(session: Session, project: Project) -> None:
@@ -50,25 +61,41 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
     """Show the plan; stop there with `--dry-run`; ask where consent is due; execute; report. Gives the exit
     code."""
     session.stop_progress()
-    dry = session.options.dry_run
-    must_ask = plan.writes and (run.always_ask or takes_away(plan)) and not session.options.yes
     masked = project.masked(plan)
-    if dry and not session.human:
-        session.emit(run.command, lambda: {"dry_run": True, "plan": _document(masked)}, str)
-        return 0
+    if session.options.dry_run or run.out:
+        return _only_look(session, project, plan, masked, run)
+    asks = not (session.options.yes or run.approved)
+    must_ask = plan.writes and (run.always_ask or takes_away(plan)) and asks
     if session.human or must_ask:
-        show_plan(session, masked, bodies=dry)
-    if dry:
-        session.say(session.ink.dim("dry run: nothing was changed"))
-        return 0
+        show_plan(session, masked, bodies=False)
     if must_ask:
         session.confirm(f"{run.command} on {plan.cluster}?")
     wait = seconds(run.lock_wait) if run.lock_wait else 0
     with stopping(project.cancel, session.terminal.err):
-        result = project.execute(plan, command=run.command, args=arguments(session), wait_for_lock=wait)
+        args = arguments(session) | ({"plan": run.approved} if run.approved else {})
+        result = project.execute(plan, command=run.command, args=args, wait_for_lock=wait)
     session.stop_progress()
     _finish(session, masked, result, run)
     return int(result.exit_code)
+
+
+def _only_look(session: Session, project: Project, plan: Plan, masked: Plan, run: Run) -> int:
+    """`--dry-run` and `--out`: show, perhaps save, and stop."""
+    saved = {"saved": run.out, "digest": project.save(plan, run.out)} if run.out else {}
+    if not session.human:
+        session.emit(run.command, lambda: {"dry_run": True, "plan": _document(masked), **saved}, str)
+        return 0
+    show_plan(session, masked, bodies=True)
+    say_saved(session, run.out)
+    if session.options.dry_run:
+        session.say(session.ink.dim("dry run: nothing was changed"))
+    return 0
+
+
+def say_saved(session: Session, out: str | None) -> None:
+    """Where the plan is, and what to do with it."""
+    if out:
+        session.say(session.ink.dim(f"saved to {out}; nothing was changed. Execute it: sbkube apply --plan {out}"))
 
 
 def show_plan(session: Session, masked: Plan, *, bodies: bool) -> None:

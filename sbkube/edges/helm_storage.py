@@ -91,6 +91,7 @@ def storage_object(record: ReleaseRecord) -> dict[str, Any]:
     """The Secret of a revision, as superseded; raises HelmError when its `raw` cannot be read."""
     with _readable("the stored release record", f"{record.namespace}/{record.name}"):
         stored = unpack(record.raw)
+    stored["version"] = record.revision
     stored["info"] = {**(stored.get("info") or {}), "status": "superseded"}
     own = {"name": record.name, "owner": "helm", "status": "superseded", "version": str(record.revision)}
     return {

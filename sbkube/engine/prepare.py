@@ -40,11 +40,12 @@ PASSIVE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a command is restricted to; empty means everything. `no_prune` says why nothing
-    may be pruned."""
+    """What a command is restricted to; empty means everything. `no_prune` says why nothing may be pruned,
+    `prune` is False where nobody wants it."""
 
     apps: tuple[str, ...] = ()
     no_prune: str = ""
+    prune: bool = True
 
 
 def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
@@ -100,7 +101,7 @@ class Preparation:
         if refused:
             raise _refusal(refused)
         apps = [app for app, _ in plans]
-        if self.config.settings.prune:
+        if self.config.settings.prune and selection.prune:
             apps = self._pruned(apps, selection)
         depends = {a.name: a.depends_on for a in apps}
         settings = self.config.settings

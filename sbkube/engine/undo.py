@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import DeploymentNotFound
-from sbkube.models.deployment_state import DeploymentDetail, LockTarget
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
+
+RESUME = "resume"
+_WENT_WELL = frozenset({DeploymentStatus.SUCCESS, DeploymentStatus.PENDING})
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """What to roll back: to the state before `reference`, or to the one that `to` left; neither: the newest."""
+    """What to roll back: to the state before `reference`, or to the one that `to` left; neither: the newest.
+
+    `apps` restricts it to these; `failed_only` to those that did not succeed. `force` goes over what others have
+    changed since, `consent` deletes what holds data.
+    """
 
     reference: str = ""
     to: str = ""
     apps: tuple[str, ...] = ()
     force: bool = False
     consent: bool = False
+    failed_only: bool = False
 
 
 def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[DeploymentDetail, ...]:
-    """The deployments to undo, oldest first."""
+    """The deployments to undo, oldest first. Raises DeploymentNotFound."""
     if undo.to:
         kept = world.ledger.detail(undo.to, target).deployment.deployment_id
         return world.ledger.since(kept, target)[1:]
@@ -39,17 +48,36 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
                 hint="see `sbkube history`",
             ) from None
         if changed_something(detail):
-            return (detail,)
+            return _whole_story(world, target, detail)
         number += 1
+
+
+def _whole_story(
+    world: Surroundings, target: LockTarget, detail: DeploymentDetail
+) -> tuple[DeploymentDetail, ...]:
+    """A resumed deployment is one with the interrupted ones that it goes on with."""
+    first = detail.deployment
+    while first.command == RESUME and first.parent:
+        first = world.ledger.detail(first.parent, target).deployment
+    return (detail,) if first == detail.deployment else world.ledger.since(first.deployment_id, target)
+
+
+def restricted(undo: Undo, details: Sequence[DeploymentDetail]) -> Undo:
+    """With `failed_only` made into names of apps."""
+    if not undo.failed_only:
+        return undo
+    bad = {app.app_name for detail in details for app in detail.apps if app.status not in _WENT_WELL}
+    chosen = tuple(name for name in undo.apps if name in bad) if undo.apps else tuple(sorted(bad))
+    return replace(undo, apps=chosen)
 
 
 def changed_something(detail: DeploymentDetail) -> bool:
     """An operation of the deployment took effect."""
-    if any(took_effect(row.state) for row in detail.resources):
+    if any(took_effect(row) for row in detail.resources):
         return True
-    return any(took_effect(row.state) or row.revision_after > row.revision_before for row in detail.releases)
+    return any(row.state is OpState.APPLIED or row.revision_after > row.revision_before for row in detail.releases)
 
 
-def took_effect(state: OpState) -> bool:
-    """The cluster is different because of it."""
-    return state is OpState.APPLIED
+def took_effect(row: ResourceRecord) -> bool:
+    """The cluster is different because of it: it was done, or it failed and left an object that was seen."""
+    return row.state is OpState.APPLIED or (row.after is not None and row.before != row.after)

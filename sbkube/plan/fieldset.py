@@ -92,15 +92,21 @@ def extract(body: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def owned_tree(body: Mapping[str, Any] | None, manager: str, *, updates: bool = False) -> dict[str, Any]:
-    """The union of what a manager owns by Apply (with `updates` by Update too), outside of subresources."""
+    """The union of what a manager owns by Apply (with `updates` by Update too), outside of subresources.
+
+    What was applied as `stringData` of a Secret lies in `data`; no stored object has the former.
+    """
     wanted = {"Apply", "Update"} if updates else {"Apply"}
-    return union(
+    tree = union(
         *(
             fields
             for owner, fields in entries(body)
             if owner.manager == manager and owner.operation in wanted and not owner.subresource
         )
     )
+    if "f:stringData" in tree:
+        tree = union(tree, {"f:data": tree.pop("f:stringData")})
+    return tree
 
 
 def _merge(into: dict[str, Any], other: Tree) -> None:

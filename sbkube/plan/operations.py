@@ -11,6 +11,8 @@ from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import migrate, order
 
+_AFTERWARDS = 10  # the number of the first wave of deletions
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -125,8 +127,8 @@ def assemble(
 
 
 def assemble_deletion(app: str, steps: Sequence[Step], timeout: float) -> tuple[Operation, ...]:
-    """Operations that delete: the waves of `assemble` backwards."""
-    flipped = [replace(step, wave=order.REST - step.wave, awaits=()) for step in steps]
+    """Operations that delete: the waves of `assemble` backwards, numbered so that an app can have both."""
+    flipped = [replace(step, wave=_AFTERWARDS + order.REST - step.wave, awaits=()) for step in steps]
     return assemble(app, flipped, (), timeout)
 
 

@@ -267,7 +267,7 @@ def _update_each(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def raw_before(conn: Connection, store: BlobStore, deployment: int, operation: str) -> str:
     """Helm's stored record of a release as it was before an operation, "" when there was none or no key for it."""
     c = helm_releases.c
-    query = select(c.before_blob, c.namespace, c.release_name, c.revision_before)
+    query = select(c.id, c.before_blob, c.namespace, c.release_name, c.revision_before)
     row = conn.execute(query.where(c.deployment_id == deployment, c.operation == operation)).first()
     if row is None:
         return ""
@@ -279,9 +279,10 @@ def raw_before(conn: Connection, store: BlobStore, deployment: int, operation: s
 
 
 def _raw_of_revision(conn: Connection, row: Any) -> str | None:
-    """The record that an earlier deployment left as its own result."""
+    """The record that an earlier operation left as its own result."""
     c = helm_releases.c
     query = select(c.after_blob).where(
+        c.id < row.id,
         c.namespace == row.namespace,
         c.release_name == row.release_name,
         c.revision_after == row.revision_before,

@@ -339,6 +339,11 @@ class DeploymentTracker:
         """There is a state key, so images of Secrets are kept (encrypted)."""
         return self.database.key is not None
 
+    @property
+    def key_id(self) -> str:
+        """Names the state key without telling anything about it, "" without one."""
+        return self.database.key.key_id if self.database.key else ""
+
     def redaction_key(self) -> bytes:
         """The key that masks are made with: of the state key, or, without one, of this process only."""
         key = self.database.key

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, out_file, settle, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
 delete_data = click.option("--delete-data", is_flag=True, help="Consent to deleting objects that hold data.")
 
 
-def _run(session: Session, target: str | None, delete_data: bool, lock_wait: str | None) -> int:
+def _run(session: Session, target: str | None, delete_data: bool, out: str | None, lock_wait: str | None) -> int:
     with session.project(target) as project:
         settle(session, project)
         plan = project.plan_delete(session.options.apps, delete_data=delete_data)
-        return carry_out(session, project, plan, Run("delete", always_ask=True, lock_wait=lock_wait))
+        run = Run("delete", always_ask=True, lock_wait=lock_wait, out=out)
+        return carry_out(session, project, plan, run)
 
 
 @click.command("delete", cls=Command)
 @click.argument("target", required=False)
 @delete_data
+@out_file
 @wait_for_lock
-def delete(session: Session, target: str | None, delete_data: bool, wait_for_lock: str | None) -> int:
+def delete(
+    session: Session, target: str | None, delete_data: bool, out: str | None, wait_for_lock: str | None
+) -> int:
     """Delete what the project deployed, in reverse order. Asks first. Volumes and the like stay unless
     --delete-data is given."""
-    return _run(session, target, delete_data, wait_for_lock)
+    return _run(session, target, delete_data, out, wait_for_lock)
 
 
 @click.command("destroy", cls=Command)
 @click.argument("target", required=False)
 @delete_data
+@out_file
 @wait_for_lock
-def destroy(session: Session, target: str | None, delete_data: bool, wait_for_lock: str | None) -> int:
+def destroy(
+    session: Session, target: str | None, delete_data: bool, out: str | None, wait_for_lock: str | None
+) -> int:
     """The same as delete."""
-    return _run(session, target, delete_data, wait_for_lock)
+    return _run(session, target, delete_data, out, wait_for_lock)

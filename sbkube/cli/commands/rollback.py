@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, out_file, settle, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 
@@ -12,27 +14,26 @@ from sbkube.cli.session import Session
 @click.command("rollback", cls=Command)
 @click.argument("reference", metavar="[ID]", required=False, default="")
 @click.option("--to", "--target", "to", metavar="ID", default="", help="Go to the state that this one left.")
+@click.option("--scope", type=click.Choice(("app", "all")), default="all", help="`app`: only apps that failed.")
 @click.option("--force", is_flag=True, help="Also where others have changed objects since.")
 @click.option("--delete-data", is_flag=True, help="Consent to deleting objects that hold data.")
 @click.option("--list", "only_list", is_flag=True, help="List what can be rolled back.")
 @click.option("--limit", type=click.IntRange(1), default=10, show_default=True, help="Length of that list.")
+@out_file
 @wait_for_lock
-def rollback(
-    session: Session,
-    reference: str,
-    to: str,
-    only_list: bool,
-    limit: int,
-    wait_for_lock: str | None,
-    **consent: bool,
-) -> int:
+def rollback(session: Session, reference: str, to: str, only_list: bool, limit: int, **how: Any) -> int:
     """Go back to the state before deployment ID; without ID, undo the newest one that changed something."""
     with session.project() as project:
         if only_list:
             return _list(session, project.history(limit=limit))
         settle(session, project)
-        plan = project.plan_rollback(reference, to=to, apps=session.options.apps, **consent)
-        return carry_out(session, project, plan, Run("rollback", always_ask=True, lock_wait=wait_for_lock))
+        consent = {name: how[name] for name in ("force", "delete_data")}
+        failed_only = how["scope"] == "app"
+        plan = project.plan_rollback(
+            reference, to=to, apps=session.options.apps, failed_only=failed_only, **consent
+        )
+        run = Run("rollback", always_ask=True, lock_wait=how["wait_for_lock"], out=how["out"])
+        return carry_out(session, project, plan, run)
 
 
 def _list(session: Session, records: tuple[object, ...]) -> int:

@@ -1,0 +1,249 @@
+"""Undoing what was done to objects that we apply ourselves, from their images before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sbkube.engine.draft import Draft
+from sbkube.engine.emptied import NAMESPACES, Emptied
+from sbkube.engine.moved import fields_moved, marked, why_moved
+from sbkube.engine.prune import is_release_storage
+from sbkube.engine.recreation import recreation, whole
+from sbkube.engine.undo import took_effect
+from sbkube.errors import ClusterError
+from sbkube.models.deployment_state import DeploymentDetail, LockTarget, ResourceRecord
+from sbkube.models.outcome import OpState
+from sbkube.models.plan import Change, Effect, Verb
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import diff, fieldset, labels, order
+from sbkube.plan.labels import MANAGER
+from sbkube.plan.operations import object_step
+from sbkube.ports import Recorded
+
+Body = Mapping[str, Any]
+Identity = tuple[str, str, str, str]
+_TAKE_AWAY = frozenset({Verb.DELETE.value, Verb.RECREATE.value})
+_AFTER_RELEASE = 5  # a wave of its own, behind everything else of the app
+
+
+@dataclass(slots=True)
+class _Touched:
+    """One object through the deployments to undo: its first and last record.
+
+    `torn`: we began to take it away and do not know how far we came. `anew`: it was deleted or recreated by us.
+    """
+
+    first: ResourceRecord
+    last: ResourceRecord
+    torn: bool = False
+    anew: bool = False
+
+    @property
+    def created(self) -> bool:
+        """It was not there before."""
+        return self.first.before is None and not self.first.resource_version_before
+
+
+class ObjectUndo:
+    """Plans the way back of every object that the deployments touched."""
+
+    def __init__(self, draft: Draft, details: Sequence[DeploymentDetail], target: LockTarget) -> None:
+        self._draft = draft
+        self._details = details
+        self._target = target
+
+    def plan(self) -> None:
+        """Add changes and steps to the draft, or what stands in their way."""
+        touched, labelled = self._touched()
+        draft = self._draft
+        if draft.undo.to:
+            self._as_left(touched)
+        draft.live.observe(row.key for row in (*(t.first for t in touched.values()), *labelled.values()))
+        namespaces = []
+        for item in sorted(touched.values(), key=lambda t: order.sort_key(t.first.key)):
+            if item.first.key.kind == "Namespace" and item.created:
+                namespaces.append(item)
+            else:
+                self._object(item)
+        for row in labelled.values():
+            self._labels_back(row)
+        self._namespaces(namespaces)
+
+    def _touched(self) -> tuple[dict[Identity, _Touched], dict[Identity, ResourceRecord]]:
+        touched: dict[Identity, _Touched] = {}
+        labelled: dict[Identity, ResourceRecord] = {}
+        for detail in self._details:
+            for row in sorted(detail.resources, key=lambda r: r.position):
+                if row.verb == "helm" or is_release_storage(row.key) or not self._draft.wants(row.app_name):
+                    continue
+                if row.verb == Verb.LABEL:
+                    if took_effect(row):
+                        labelled.setdefault(row.key.identity, row)
+                    continue
+                torn = row.state is OpState.FAILED and row.verb in _TAKE_AWAY and row.after is None
+                if torn or took_effect(row):
+                    known = touched.setdefault(row.key.identity, _Touched(row, row))
+                    known.last = known.last if torn else row
+                    known.torn = torn
+                    known.anew |= row.verb in _TAKE_AWAY
+        return touched, labelled
+
+    def _as_left(self, touched: Mapping[Identity, _Touched]) -> None:
+        """`--to`: what that deployment left counts, not what others made of it before we acted again."""
+        left = self._draft.world.ledger.left_by(self._draft.undo.to, self._target)
+        by_identity = {key.identity: row for key, row in left.items()}
+        for identity, item in touched.items():
+            row = by_identity.get(identity)
+            if row is not None:
+                version = row.resource_version_after
+                item.first = replace(
+                    item.first, before=row.after, resource_version_before=version, missing_key=row.missing_key
+                )
+
+    def _object(self, item: _Touched) -> None:
+        draft, key = self._draft, item.first.key
+        live = draft.live.get(key)
+        if item.first.missing_key and not item.created:
+            draft.problem(
+                f"{key}: what it held cannot be read here: it is encrypted, or was not kept for want of a key",
+                "set SBKUBE_STATE_KEY to the key it was recorded under, or leave its app out",
+            )
+            return
+        if not (draft.undo.force or self._torn(item, live) or item.last.missing_key):
+            left = None if item.last.verb == Verb.DELETE and not item.torn else item.last.after
+            problem = why_moved(key, left, live, MANAGER) if left or not item.torn else None
+            if problem is not None:
+                draft.problems.append(problem)
+                return
+        if item.first.before is None:
+            self._remove(item)
+        else:
+            self._restore(item, item.first.before, live)
+
+    @staticmethod
+    def _torn(item: _Touched, live: Body | None) -> bool:
+        """It is gone because we were cut off while we replaced or deleted it."""
+        return item.torn and live is None
+
+    def _remove(self, item: _Touched) -> None:
+        key, app = item.first.key, item.first.app_name
+        known = Recorded(app, item.last.verb, item.last.uid or _uid(item.last.after), "", "", "", "")
+        change = self._draft.removal.deletion(key, known)
+        if change is not None:
+            self._delete(app, change)
+
+    def _delete(self, app: str, change: Change) -> None:
+        self._draft.show(app, change)
+        if change.effect is Effect.DELETE:
+            self._draft.take_away(app, object_step(app, Verb.DELETE, change, None))
+
+    def _restore(self, item: _Touched, before: Body, live: Body | None) -> None:
+        app, key = item.first.app_name, item.first.key
+        if live is None:
+            body = self._creatable(key, before)
+            self._write(app, Verb.APPLY, Change(key, Effect.CREATE, None, body), body)
+            return
+        try:
+            body, after = self._way_back(item, before)
+        except ClusterError as error:
+            self._anew(item, before, live, error)
+            return
+        fields = diff.compare(live, after)
+        left = item.last.after
+        if fields and left is not None:
+            fields = marked(fields, fields_moved(left, live, MANAGER))
+        change = Change(key, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields)
+        if fields:
+            self._write(app, Verb.APPLY, change, body)
+        else:
+            self._draft.show(app, change)
+
+    def _write(self, app: str, verb: Verb, change: Change, body: Body) -> None:
+        self._draft.show(app, change)
+        self._draft.put_back(app, object_step(app, verb, change, body, force=True))
+
+    def _creatable(self, key: ResourceKey, before: Body) -> Body:
+        """What we owned of a deleted object; all of it where that alone is not a whole object."""
+        body = recreation(before)
+        try:
+            self._draft.world.cluster.dry_run_apply(body, manager=MANAGER, force=True)
+        except ClusterError as error:
+            if error.code == 422:
+                return whole(before)
+        return body
+
+    def _way_back(self, item: _Touched, before: Body) -> tuple[Body, Body]:
+        """What to apply so that the object becomes as it was, and what the server would make of it.
+
+        Applying what we owned gives up what we added since. Where that is not enough, because we took fields over
+        from others, their old values are applied too; what others own now is left to them.
+        """
+        cluster = self._draft.world.cluster
+        owned = fieldset.owned_tree(before, MANAGER)
+        ours = fieldset.extract(before, owned)
+        after = cluster.dry_run_apply(ours, manager=MANAGER, force=True)
+        taken = fieldset.union(owned, fieldset.owned_tree(item.last.after, MANAGER))
+        if fieldset.extract(after, taken) == fieldset.extract(before, taken):
+            return ours, after
+        both = fieldset.extract(before, taken)
+        return both, cluster.dry_run_apply(both, manager=MANAGER, force=True)
+
+    def _anew(self, item: _Touched, before: Body, live: Body, error: ClusterError) -> None:
+        """A field cannot be changed back: recreate what we had recreated or deleted ourselves, nothing else."""
+        key, draft = item.first.key, self._draft
+        why = ""
+        if not error.immutable:
+            why = error.message
+        elif not item.anew:
+            why = f"{error.message}; only an object that the undone deployment replaced is replaced again"
+        elif key.kind in order.DATA_BEARING and not draft.undo.consent:
+            why = "it must be deleted and made anew, and may hold data"
+        elif labels.kept(live):
+            why = "it must be deleted and made anew, and an annotation on it forbids that"
+        if why:
+            draft.problem(f"{key} cannot be put back: {why}", _way_out(error, item))
+            return
+        body = recreation(before)
+        self._write(item.first.app_name, Verb.RECREATE, Change(key, Effect.RECREATE, live, body), body)
+
+    def _labels_back(self, row: ResourceRecord) -> None:
+        """Labels that we merged onto an object of Helm are taken off again, if that object is still there."""
+        live, draft = self._draft.live.get(row.key), self._draft
+        if live is None or _uid(live) != row.uid or draft.is_deleted(row.key):
+            return
+        have = (
+            live["metadata"].get("labels") or {},
+            ((row.before or {}).get("metadata") or {}).get("labels") or {},
+        )
+        wanted = ((row.intent or {}).get("metadata") or {}).get("labels") or {}
+        back = {name: have[1].get(name) for name, value in wanted.items() if have[0].get(name) == value}
+        if not back or back == dict(wanted):
+            return
+        change = Change(row.key, Effect.CHANGE, None, None)
+        step = object_step(row.app_name, Verb.LABEL, change, {"metadata": {"labels": back}})
+        operation = replace(step.operation, sensitive=False)
+        draft.put_back(row.app_name, replace(step, operation=operation, wave=_AFTER_RELEASE, awaits=()))
+
+    def _namespaces(self, items: Sequence[_Touched]) -> None:
+        """Namespaces that we created go last, if nothing is left in them."""
+        if not items:
+            return
+        draft = self._draft
+        emptied = Emptied(draft.world, draft.live, draft.loose())
+        for item in items:
+            known = Recorded(NAMESPACES, item.last.verb, item.last.uid or _uid(item.last.after), "", "", "", "")
+            change = emptied.namespace(item.first.key, known, draft.config.name, draft.warnings)
+            if change is not None:
+                self._delete(NAMESPACES, change)
+
+
+def _way_out(error: ClusterError, item: _Touched) -> str:
+    if not error.immutable:
+        return error.hint or "look at it, or leave its app out"
+    return "--delete-data consents to that" if item.anew else "delete the object by hand first"
+
+
+def _uid(body: Body | None) -> str:
+    return str(((body or {}).get("metadata") or {}).get("uid", ""))

@@ -1,0 +1,234 @@
+"""Undoing what was done to Helm releases: back to a revision, put back from the record, or uninstalled."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from sbkube.engine.compare import Comparer, Terms
+from sbkube.engine.desired import Desired
+from sbkube.engine.draft import Draft
+from sbkube.engine.moved import LOOK, why_moved
+from sbkube.engine.releases import manifest_keys, refuse_if_stuck, stored_objects
+from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, ResourceRecord
+from sbkube.models.outcome import OpState
+from sbkube.models.plan import Change, Effect, Verb
+from sbkube.models.release import ReleaseRecord, ReleaseSpec
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import labels
+from sbkube.plan.labels import HELM_MANAGER
+from sbkube.plan.operations import ReleaseStep, object_step, release_step
+
+_FIRST = -1  # a wave before everything else
+_TOUCHED = frozenset({OpState.APPLIED, OpState.FAILED})
+
+
+@dataclass(slots=True)
+class _Touched:
+    """One release through the deployments to undo: first and last record, and where the first one is from."""
+
+    first: HelmReleaseRecord
+    deployment: str
+    last: HelmReleaseRecord
+    objects: Sequence[ResourceRecord] = ()  # of the last action
+    absent: bool = False  # there was no release before: its record was put back by the same deployment
+
+
+class ReleaseUndo:
+    """Plans the way back of every release that the deployments touched."""
+
+    def __init__(self, draft: Draft, details: Sequence[DeploymentDetail]) -> None:
+        self._draft = draft
+        self._details = details
+
+    def plan(self) -> None:
+        """Add changes and steps to the draft, or what stands in their way. Raises PlanRefused for a stuck one."""
+        touched = self._touched()
+        self._draft.live.observe(row.key for item in touched.values() for row in item.objects)
+        for item in touched.values():
+            if self._draft.undo.force or not (self._release_moved(item.last) or self._objects_moved(item)):
+                self._release(item)
+
+    def _touched(self) -> dict[tuple[str, str], _Touched]:
+        touched: dict[tuple[str, str], _Touched] = {}
+        for detail in self._details:
+            for row in detail.releases:
+                if row.state not in _TOUCHED or not self._draft.wants(row.app_name):
+                    continue
+                name, deployment = (row.namespace, row.release_name), detail.deployment.deployment_id
+                item = touched.setdefault(name, _Touched(row, deployment, row, absent=_put_back_by(detail, row)))
+                item.last = row
+                item.objects = [r for r in detail.resources if r.operation == row.operation and r.verb == "helm"]
+        return touched
+
+    def _release_moved(self, last: HelmReleaseRecord) -> bool:
+        """Somebody else acted on the release since; then the plan wants `--force`."""
+        current = self._draft.index.get(last.namespace, last.release_name)
+        left = last.revision_after or (0 if last.verb == Verb.HELM_UNINSTALL else last.revision_before)
+        now = current.revision if current else 0
+        if now == left:
+            return False
+        name = f"release {last.namespace}/{last.release_name}"
+        if current is None:
+            self._draft.problem(f"{name} was uninstalled by somebody since", "--force puts it back")
+        else:
+            when = f" at {current.updated}" if current.updated else ""
+            self._draft.problem(
+                f"{name} is at revision {now}, we left it at {left}: somebody else has changed it{when}", LOOK
+            )
+        return True
+
+    def _objects_moved(self, item: _Touched) -> bool:
+        """Somebody edited objects of the release since: each is named with its fields."""
+        found = [
+            why_moved(row.key, row.after, self._draft.live.get(row.key), HELM_MANAGER)
+            for row in item.objects
+            if row.after is not None
+        ]
+        problems = [problem for problem in found if problem is not None]
+        self._draft.problems.extend(problems)
+        return bool(problems)
+
+    def _release(self, item: _Touched) -> None:
+        row, draft = item.first, self._draft
+        current = draft.index.get(row.namespace, row.release_name)
+        refuse_if_stuck(current, row.app_name)
+        draft.release(row.app_name, f"{row.namespace}/{row.release_name}")
+        if not row.revision_before or item.absent:
+            if current is not None:
+                step = draft.removal.uninstall(row.app_name, current)
+                draft.take_away(row.app_name, step)
+                draft.show(row.app_name, *step.operation.changes)
+            return
+        recorded = self._recorded(item)
+        history = draft.world.helm.history(row.release_name, row.namespace)
+        old = next((r for r in history if r.revision == row.revision_before), None)
+        if old is not None and (recorded is None or same_content(old, recorded)):
+            if current is None or current.status != "deployed" or not same_content(current, old):
+                self._back_to(row, old, current)
+        elif recorded is None:
+            draft.problem(
+                f"release {row.namespace}/{row.release_name}: Helm has lost revision {row.revision_before}, "
+                "and its record cannot be read here",
+                "set SBKUBE_STATE_KEY to the key it was recorded under",
+            )
+        else:
+            self._put_back(row, recorded, history, current)
+
+    def _recorded(self, item: _Touched) -> ReleaseRecord | None:
+        """The release as it was before, from our own record, or None where that cannot be read."""
+        world, row = self._draft.world, item.first
+        raw = world.ledger.release_record(item.deployment, row.operation)
+        return world.helm.decode(raw, row.namespace) if raw else None
+
+    def _put_back(
+        self,
+        row: HelmReleaseRecord,
+        recorded: ReleaseRecord,
+        history: Sequence[ReleaseRecord],
+        current: ReleaseRecord | None,
+    ) -> None:
+        """Helm has forgotten the revision: store its recorded release object again, then roll back to it.
+
+        Where its number belongs to a later release of the same name, a free number below is taken; where there is
+        none, that release is uninstalled first.
+        """
+        app, draft = row.app_name, self._draft
+        revision = _free_number(recorded.revision, [r.revision for r in history])
+        if not revision and current is not None:
+            step = draft.removal.uninstall(app, current)
+            draft.put_back(app, replace(step, wave=_FIRST))
+            gone = {change.key.identity for change in step.operation.changes}
+            draft.show(app, *step.operation.changes)
+            revision, current = recorded.revision, None
+        else:
+            gone = set()
+        owner = labels.ownership(draft.config.name, app)
+        record = replace(recorded, revision=revision, labels=owner)
+        body = draft.world.helm.storage_object(record)
+        key = ResourceKey.of(body)
+        change = Change(key, Effect.CREATE, None, body, note="Helm's record of the release")
+        draft.show(app, change)
+        draft.put_back(app, object_step(app, Verb.CREATE, change, body))
+        self._back_to(row, record, current, gone)
+
+    def _back_to(
+        self,
+        row: HelmReleaseRecord,
+        old: ReleaseRecord,
+        current: ReleaseRecord | None,
+        gone: Collection[tuple[str, str, str, str]] = (),
+    ) -> None:
+        """Roll back to `old`; `gone` are objects that an earlier step of this plan removes."""
+        app, draft = row.app_name, self._draft
+        wanted = [Desired(key, body, app) for key, body in stored_objects(old)]
+        comparer = Comparer(draft.world, draft.live, {})
+        used = {d.key.namespace for d in wanted if d.key.namespace}
+        missing = frozenset(name for name in used if not self._exists(name))
+        compared = comparer.compare_all(wanted, Terms(missing, HELM_MANAGER, force=True))
+        changes = [_as_new(c.change) if c.change.key.identity in gone else c.change for c in compared]
+        if current is not None:
+            changes += self._surplus(current, {d.key.identity for d in wanted})
+        spec = ReleaseSpec(
+            name=row.release_name,
+            namespace=row.namespace,
+            chart="",
+            values={},
+            chart_name=old.chart_name,
+            chart_version=old.chart_version,
+            timeout=draft.config.settings.timeout,
+            force_conflicts=any(c.force for c in compared),
+        )
+        revision = current.revision if current else old.revision
+        step = ReleaseStep(Verb.HELM_ROLLBACK, spec, revision, old.revision, tuple(changes))
+        draft.put_back(app, release_step(app, step))
+        draft.show(app, *changes)
+
+    def _exists(self, namespace: str) -> bool:
+        key = ResourceKey("", "v1", "Namespace", "", namespace)
+        self._draft.live.observe([key])
+        return self._draft.live.get(key) is not None
+
+    def _surplus(self, current: ReleaseRecord, wanted: Collection[tuple[str, str, str, str]]) -> list[Change]:
+        """What the release has now and the old revision lacks: Helm deletes it, unless it is to be kept."""
+        live = self._draft.live
+        keys = [key for key in manifest_keys(current) if key.identity not in wanted]
+        live.observe(keys)
+        surplus = []
+        for key in keys:
+            body = live.get(key)
+            if body is not None and labels.kept(body):
+                surplus.append(Change(key, Effect.UNCHANGED, body, body, note="kept: its resource policy says so"))
+            elif body is not None:
+                surplus.append(Change(key, Effect.DELETE, body, None))
+        return surplus
+
+
+def same_content(one: ReleaseRecord, other: ReleaseRecord) -> bool:
+    """Two revisions would be the same objects, hooks and values."""
+    return (
+        (one.chart_name, one.chart_version, one.manifest.strip(), sorted(one.hooks))
+        == (other.chart_name, other.chart_version, other.manifest.strip(), sorted(other.hooks))
+    ) and dict(one.values) == dict(other.values)
+
+
+def _put_back_by(detail: DeploymentDetail, row: HelmReleaseRecord) -> bool:
+    """The deployment had stored the revision it started from itself: before it there was no release."""
+    name = f"sh.helm.release.v1.{row.release_name}.v{row.revision_before}"
+    return row.verb == Verb.HELM_ROLLBACK and any(
+        r.key.kind == "Secret"
+        and r.key.name == name
+        and r.key.namespace == row.namespace
+        and r.verb == Verb.CREATE
+        for r in detail.resources
+    )
+
+
+def _free_number(wanted: int, taken: Sequence[int]) -> int:
+    """`wanted`, if Helm can hold it before what it has; else the next one below; 0 where there is none."""
+    lowest = min(taken, default=wanted + 1)
+    return wanted if wanted < lowest else lowest - 1
+
+
+def _as_new(change: Change) -> Change:
+    return Change(change.key, Effect.CREATE, None, change.after, note="made anew")
