@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,8 @@ ENTRIES: Mapping[str, Entry] = {
     "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }
+
+_SHORT_FORMAT = re.compile(r"-[yvqh]*o=?(\w*)")  # `-o`, `-ojson`, and behind other short flags: `-yo json`
 
 ROOT = LazyGroup(
     name="sbkube",
@@ -84,7 +87,8 @@ def _run(args: list[str], environ: Mapping[str, str], load_api: Callable[[], Any
 
         return Session(options, Terminal(sys.stdin, sys.stdout, sys.stderr, environ), load_api)
 
-    with ROOT.make_context("sbkube", args, obj=session) as context:
+    # click takes words off the list that it is given; the caller still needs them.
+    with ROOT.make_context("sbkube", list(args), obj=session) as context:
         context.meta["environ"] = environ
         code = ROOT.invoke(context)
     return code if isinstance(code, int) else 0
@@ -103,8 +107,8 @@ def wanted_format(args: Sequence[str], environ: Mapping[str, str]) -> str:
         if word == "--":
             break
         name, equals, value = word.partition("=")
-        if name in ("-o", "--format", "--output"):
+        if name in ("--format", "--output"):
             found = value if equals else (args[at + 1] if at + 1 < len(args) else found)
-        elif word.startswith("-o") and not equals and len(word) > 2:
-            found = word[2:]
+        elif short := _SHORT_FORMAT.fullmatch(word):
+            found = short[1] or (args[at + 1] if at + 1 < len(args) else found)
     return found

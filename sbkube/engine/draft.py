@@ -14,6 +14,7 @@ from sbkube.engine.prune import Removal
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.engine.undo import Undo
 from sbkube.errors import Problem
+from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Change, Effect, Operation
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import order
@@ -29,10 +30,12 @@ class Draft:
     other way round. Namespaces go last of all.
     """
 
-    def __init__(self, config: ProjectConfig, world: Surroundings, undo: Undo) -> None:
+    def __init__(self, config: ProjectConfig, world: Surroundings, target: LockTarget, undo: Undo) -> None:
         self.config = config
         self.world = world
+        self.target = target
         self.undo = undo
+        self.recorded = world.ledger.inventory(target)
         self.live = Live(world)
         self.index = ReleaseIndex(world.helm)
         self.warnings: list[str] = []

@@ -22,9 +22,7 @@ def fields_moved(left: Body, live: Body, manager: str) -> tuple[FieldChange, ...
     """
     ours = {manager}
     return tuple(
-        change
-        for change in classify.moved_since(left, live, manager)
-        if not classify.left_to_owner(change, ours)
+        change for change in classify.moved_since(left, live, manager) if not classify.left_to_owner(change, ours)
     )
 
 

@@ -17,9 +17,9 @@ def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Pla
     """Plan a rollback from the ledger. Raises DeploymentNotFound, or PlanRefused with everything in the way."""
     target = target_of(config, world)
     details = choose(world, target, undo)
-    draft = Draft(config, world, restricted(undo, details))
+    draft = Draft(config, world, target, restricted(undo, details))
     ReleaseUndo(draft, details).plan()
-    ObjectUndo(draft, details, target).plan()
+    ObjectUndo(draft, details).plan()
     if draft.problems:
         raise PlanRefused("the rollback needs a decision", problems=draft.problems)
     apps = draft.apps()

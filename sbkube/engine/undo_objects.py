@@ -13,11 +13,11 @@ from sbkube.engine.prune import is_release_storage
 from sbkube.engine.recreation import recreation, whole
 from sbkube.engine.undo import took_effect
 from sbkube.errors import ClusterError
-from sbkube.models.deployment_state import DeploymentDetail, LockTarget, ResourceRecord
+from sbkube.models.deployment_state import DeploymentDetail, ResourceRecord
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import Change, Effect, Verb
+from sbkube.models.plan import BESIDE, Change, Effect, Verb
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import diff, fieldset, labels, order
+from sbkube.plan import diff, fieldset, labels, order, recreate
 from sbkube.plan.labels import MANAGER
 from sbkube.plan.operations import object_step
 from sbkube.ports import Recorded
@@ -49,10 +49,9 @@ class _Touched:
 class ObjectUndo:
     """Plans the way back of every object that the deployments touched."""
 
-    def __init__(self, draft: Draft, details: Sequence[DeploymentDetail], target: LockTarget) -> None:
+    def __init__(self, draft: Draft, details: Sequence[DeploymentDetail]) -> None:
         self._draft = draft
         self._details = details
-        self._target = target
 
     def plan(self) -> None:
         """Add changes and steps to the draft, or what stands in their way."""
@@ -76,11 +75,11 @@ class ObjectUndo:
         labelled: dict[Identity, ResourceRecord] = {}
         for detail in self._details:
             for row in sorted(detail.resources, key=lambda r: r.position):
-                if row.verb == "helm" or is_release_storage(row.key) or not self._draft.wants(row.app_name):
+                if is_release_storage(row.key) or not self._draft.wants(row.app_name):
                     continue
-                if row.verb == Verb.LABEL:
-                    if took_effect(row):
-                        labelled.setdefault(row.key.identity, row)
+                if row.verb == Verb.LABEL and took_effect(row):
+                    labelled.setdefault(row.key.identity, row)
+                if row.verb in BESIDE:
                     continue
                 torn = row.state is OpState.FAILED and row.verb in _TAKE_AWAY and row.after is None
                 if torn or took_effect(row):
@@ -92,7 +91,7 @@ class ObjectUndo:
 
     def _as_left(self, touched: Mapping[Identity, _Touched]) -> None:
         """`--to`: what that deployment left counts, not what others made of it before we acted again."""
-        left = self._draft.world.ledger.left_by(self._draft.undo.to, self._target)
+        left = self._draft.world.ledger.left_by(self._draft.undo.to, self._draft.target)
         by_identity = {key.identity: row for key, row in left.items()}
         for identity, item in touched.items():
             row = by_identity.get(identity)
@@ -191,19 +190,21 @@ class ObjectUndo:
         return both, cluster.dry_run_apply(both, manager=MANAGER, force=True)
 
     def _anew(self, item: _Touched, before: Body, live: Body, error: ClusterError) -> None:
-        """A field cannot be changed back: recreate what we had recreated or deleted ourselves, nothing else."""
+        """A field cannot be changed back: the object must be made anew, where that is allowed."""
         key, draft = item.first.key, self._draft
-        why = ""
+        why, hint = "", error.hint or "look at it, or leave its app out"
         if not error.immutable:
             why = error.message
-        elif not item.anew:
-            why = f"{error.message}; only an object that the undone deployment replaced is replaced again"
-        elif key.kind in order.DATA_BEARING and not draft.undo.consent:
-            why = "it must be deleted and made anew, and may hold data"
-        elif labels.kept(live):
-            why = "it must be deleted and made anew, and an annotation on it forbids that"
+        elif recreate.holds_data(live) and not draft.undo.consent:
+            why, hint = "it must be deleted and made anew, and may hold data", "--delete-data consents to that"
+        elif not item.anew or labels.kept(live):
+            # What we had deleted or recreated ourselves may be so again; all else by the policy of an apply.
+            ruling = recreate.ruling(before, live, ours=True)
+            if not ruling.allowed:
+                why = f"{error.message}; {ruling.reason}" if ruling.reason else error.message
+                hint = ruling.hint
         if why:
-            draft.problem(f"{key} cannot be put back: {why}", _way_out(error, item))
+            draft.problem(f"{key} cannot be put back: {why}", hint)
             return
         body = recreation(before)
         self._write(item.first.app_name, Verb.RECREATE, Change(key, Effect.RECREATE, live, body), body)
@@ -237,12 +238,6 @@ class ObjectUndo:
             change = emptied.namespace(item.first.key, known, draft.config.name, draft.warnings)
             if change is not None:
                 self._delete(NAMESPACES, change)
-
-
-def _way_out(error: ClusterError, item: _Touched) -> str:
-    if not error.immutable:
-        return error.hint or "look at it, or leave its app out"
-    return "--delete-data consents to that" if item.anew else "delete the object by hand first"
 
 
 def _uid(body: Body | None) -> str:

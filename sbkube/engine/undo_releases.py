@@ -162,10 +162,14 @@ class ReleaseUndo:
         """Roll back to `old`; `gone` are objects that an earlier step of this plan removes."""
         app, draft = row.app_name, self._draft
         wanted = [Desired(key, body, app) for key, body in stored_objects(old)]
-        comparer = Comparer(draft.world, draft.live, {})
+        comparer = Comparer(draft.world, draft.live, draft.recorded, draft.target)
         used = {d.key.namespace for d in wanted if d.key.namespace}
         missing = frozenset(name for name in used if not self._exists(name))
         compared = comparer.compare_all(wanted, Terms(missing, HELM_MANAGER, force=True))
+        if not draft.undo.force:
+            draft.problems.extend(problem for c in compared for problem in c.problems)
+        for change in (c.change for c in compared if c.change.effect is Effect.RECREATE and not c.problems):
+            draft.put_back(app, replace(object_step(app, Verb.CLEAR, change, None), wave=_FIRST))
         changes = [_as_new(c.change) if c.change.key.identity in gone else c.change for c in compared]
         if current is not None:
             changes += self._surplus(current, {d.key.identity for d in wanted})

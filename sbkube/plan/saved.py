@@ -100,14 +100,12 @@ def _whole(body: Mapping[str, Any] | None, sealer: Sealer) -> Any:
 
 def _comparable(live: Mapping[str, Any]) -> Json:
     """A live object without what the server counts and what an autoscaler moves."""
-    replicas = ("f:spec", "f:replicas")
-    found = [
-        FieldChange("spec.replicas", None, None, manager=owner.manager)
-        for owner in fieldset.owners(live, replicas)
-    ]
-    left = classify.classify(found, recorded=True, force=True).left if found else ()
+    owners = fieldset.owners(live, ("f:spec", "f:replicas"))
+    scaled = any(
+        classify.left_to_owner(FieldChange("spec.replicas", None, None, manager=owner.manager)) for owner in owners
+    )
     body = diff.significant(live) or {}
-    return classify.without(body, [change.path for change in left]) if left else body
+    return diff.without(body, ["spec.replicas"]) if scaled else body
 
 
 def _sent(after: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -127,8 +127,8 @@ class FakeProject:
     def settle(self) -> None:
         """Nothing was interrupted."""
 
-    def plan(self, apps: tuple[str, ...] = ()) -> Plan:
-        self.api.calls.append(("plan", apps))
+    def plan(self, apps: tuple[str, ...] = (), *, prune: bool = True) -> Plan:
+        self.api.calls.append(("plan", apps) if prune else ("plan", apps, "no prune"))
         if self.api.fails is not None:
             raise self.api.fails
         return plan(effect=self.api.effect)
@@ -140,6 +140,14 @@ class FakeProject:
     def plan_rollback(self, reference: str = "", **args: Any) -> Plan:
         self.api.calls.append(("plan_rollback", reference, args))
         return plan(purpose="rollback")
+
+    def save(self, value: Plan, path: str) -> str:
+        self.api.calls.append(("save", value.purpose, path))
+        return "digest-1"
+
+    def approved(self, path: str) -> Any:
+        self.api.calls.append(("approved", path))
+        return SimpleNamespace(plan=plan(effect=self.api.effect), command="apply", digest="digest-1")
 
     def masked(self, value: Plan) -> Plan:
         return value

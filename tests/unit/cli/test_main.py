@@ -225,8 +225,40 @@ def test_rollback_passes_its_options(sbkube: Any) -> None:
     assert (
         "plan_rollback",
         "",
-        {"to": "dep-2", "apps": ("web",), "force": True, "delete_data": True},
+        {"to": "dep-2", "apps": ("web",), "failed_only": False, "force": True, "delete_data": True},
     ) in run.api.calls
+
+
+def test_rollback_of_failed_apps_only(sbkube: Any) -> None:
+    run = sbkube("rollback --scope app -y")
+    assert [call[2]["failed_only"] for call in run.api.calls if call[0] == "plan_rollback"] == [True]
+
+
+@pytest.mark.parametrize(
+    "line", ["plan --out p.json", "diff --out p.json", "rollback --out p.json", "delete --out p.json"]
+)
+def test_a_saved_plan_is_not_executed(sbkube: Any, line: str) -> None:
+    run = sbkube(line)
+    assert run.code == 0 and not run.executed
+    assert any(call[0] == "save" and call[2] == "p.json" for call in run.api.calls)
+    assert "sbkube apply --plan p.json" in run.out
+    assert json.loads(sbkube(f"{line} -o json").out)["digest"] == "digest-1"
+
+
+def test_a_saved_plan_is_executed_as_it_is(sbkube: Any) -> None:
+    api = FakeApi()
+    api.effect = Effect.DELETE
+    run = sbkube("apply --plan p.json", api=api)  # approved already, so nobody is asked
+    assert run.code == 0 and run.executed and ("approved", "p.json") in run.api.calls
+    assert next(c[1]["args"] for c in run.api.calls if c[0] == "execute") == {"plan": "digest-1"}
+    for more in ("--app web", "--no-prune"):
+        run = sbkube(f"apply --plan p.json {more}")
+        assert run.code == 2 and not run.executed
+
+
+def test_no_prune_is_passed_on(sbkube: Any) -> None:
+    for command in ("apply", "deploy", "plan", "diff"):
+        assert ("plan", (), "no prune") in sbkube(f"{command} --no-prune").api.calls
 
 
 def test_target_and_file_exclude_each_other(sbkube: Any) -> None:
@@ -298,6 +330,29 @@ def test_wanted_format() -> None:
     assert wanted_format(["--format=yaml"], {}) == "yaml"
     assert wanted_format(["apply", "-o", "llm"], {"SBKUBE_OUTPUT_FORMAT": "json"}) == "llm"
     assert wanted_format(["sandbox", "run", "--", "x", "-o", "json"], {}) == "human"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-o json",
+        "-o json nosuch",
+        "-ojson apply --bogus",
+        "apply -yo json --bogus",
+        "apply -qyojson --bogus",
+        "--format json rollback a b",
+        "-o json state nosuch",
+        "rollback --scope x -o json",
+        "rollback --limit x --output=json",
+        "apply -o json -n",
+        "plan -o json --out",
+    ],
+)
+def test_usage_errors_are_one_document_too(sbkube: Any, line: str) -> None:
+    run = sbkube(line)
+    document = json.loads(run.out)
+    assert run.code == document["exit_code"] == 2 and document["error"] == "usage"
+    assert run.err == ""
 
 
 def test_template_into_files(sbkube: Any, tmp_path: Path) -> None:
