@@ -17,9 +17,12 @@ from sbkube.sandbox.status import method_not_allowed, path_not_found
 from sbkube.sandbox.watch import Wanted
 
 Json = dict[str, Any]
-# Kinds whose deletion answers with the object (`ReturnDeletedObject`).
-_RETURNED = {"PersistentVolume", "PersistentVolumeClaim", "Pod", "PodTemplate", "ResourceQuota", "Service",
-             "ServiceAccount"}  # fmt: skip
+# Kinds whose deletion answers with the object (`ReturnDeletedObject`), by group.
+_RETURNED = {
+    "": {"PersistentVolume", "PersistentVolumeClaim", "Pod", "PodTemplate", "ResourceQuota", "Service",
+         "ServiceAccount"},
+    "storage.k8s.io": {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
+}  # fmt: skip
 _METHODS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
@@ -135,7 +138,7 @@ def _deletion(ask: Request) -> Deletion:
 def _delete(api: Api, ask: Request) -> Answer:
     target = ask.target
     obj, gone = api.delete(target.kind, target.namespace, target.name, _deletion(ask))
-    if not gone or (target.kind.group == "" and target.kind.kind in _RETURNED):
+    if not gone or target.kind.kind in _RETURNED.get(target.kind.group, ()):
         return Answer(obj)
     return Answer(subresources.deleted(target.kind, obj))
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _SIZE = {"cpu": "8", "memory": "32Gi", "pods": "250", "ephemeral-storage": "100Gi"}
 
+_FACTS = (
+    *("architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion", "kubeletVersion"),
+    *("machineID", "operatingSystem", "osImage", "systemUUID"),
+)
+
 
 async def ensure_node(run: Controllers) -> None:
     """Makes the node, ready, when it is not there."""
@@ -36,5 +41,13 @@ def _status(name: str) -> Json:
         "reason": "KubeletReady",
         "message": "simulated node",
     }
+    # Typed clients refuse a node without any of these.
+    info = dict.fromkeys(_FACTS, "") | {"kubeletVersion": "sandbox", "operatingSystem": "linux"}
     addresses = [{"type": "InternalIP", "address": "192.0.2.1"}, {"type": "Hostname", "address": name}]
-    return {"capacity": dict(_SIZE), "allocatable": dict(_SIZE), "conditions": [ready], "addresses": addresses}
+    return {
+        "capacity": dict(_SIZE),
+        "allocatable": dict(_SIZE),
+        "conditions": [ready],
+        "addresses": addresses,
+        "nodeInfo": info,
+    }

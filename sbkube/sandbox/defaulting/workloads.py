@@ -145,7 +145,8 @@ def horizontal_pod_autoscaler(obj: Json) -> None:
     behavior = spec.get("behavior")
     if isinstance(behavior, dict):
         _scaling_rules(behavior)
-    obj.setdefault("status", {"desiredReplicas": 0, "currentMetrics": None})
+    _zeros(obj, "desiredReplicas")
+    obj["status"].setdefault("currentMetrics", None)
 
 
 def _scaling_rules(behavior: Json) -> None:
@@ -169,7 +170,7 @@ def horizontal_pod_autoscaler_v1(obj: Json) -> None:
     spec = _spec(obj)
     spec.setdefault("minReplicas", 1)
     spec.setdefault("maxReplicas", 0)
-    obj.setdefault("status", {"currentReplicas": 0, "desiredReplicas": 0})
+    _zeros(obj, "currentReplicas", "desiredReplicas")
 
 
 def pod_disruption_budget(obj: Json) -> None:

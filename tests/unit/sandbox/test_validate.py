@@ -112,3 +112,10 @@ def test_a_stateful_set_mounts_the_claims_it_makes() -> None:
     assert _refusals(found) == []
     container["volumeMounts"][0]["name"] = "other"
     assert [r for r in _refusals(found) if 'Not found: "other"' in r]
+
+
+def test_counts_are_written_even_when_nothing_was_counted() -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    body = {"metadata": {"name": "h"}, "spec": {"scaleTargetRef": target, "maxReplicas": 3}, "status": {}}
+    apply_defaults(_kind("autoscaling/v2", "HorizontalPodAutoscaler"), body)
+    assert body["status"] == {"desiredReplicas": 0, "currentMetrics": None}
