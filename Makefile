@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 FAST ?= -n 2 --dist loadfile
 
-.PHONY: help demo test check fix bench docs lock clean
+.PHONY: help demo test faults check fix bench docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,6 +28,9 @@ demo: $(READY)  ## the main job, from an empty sandbox to a rollback
 
 test: $(READY_DEV)  ## all tests of the short run
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+faults: $(READY_DEV)  ## break everything on purpose, for up to an hour (docs/faults.md)
+	SBKUBE_FAULTS=long $(BIN)/python -m pytest -n 2 --dist worksteal $(or $(ARGS),tests/faults)
 
 check: $(READY_DEV)  ## linters, types, layers
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sbkube.api.where import Where, sandbox, state_url
+from sbkube.api.where import Where, lock_seconds, sandbox, state_url
 from sbkube.errors import ClusterError, HelmError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 from sbkube.models.outcome import Event
@@ -66,7 +66,8 @@ class Opened:
         """The state system, opened on first use; raises StateError."""
         from sbkube.state.tracker import DeploymentTracker
 
-        return DeploymentTracker(state_url(self._where.state_url, self._environ, self.config.settings.state_url))
+        url = state_url(self._where.state_url, self._environ, self.config.settings.state_url)
+        return DeploymentTracker(url, lease_seconds=lock_seconds(self._environ))
 
     @cached_property
     def world(self) -> Surroundings:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sbkube.errors import UsageError
+
 if TYPE_CHECKING:
     from sbkube.edges.sandbox import Sandbox
 
@@ -39,6 +41,18 @@ HERE = Where()
 def state_url(option: str | None, environ: Mapping[str, str], setting: str | None) -> str | None:
     """`--state-url`, then `SBKUBE_STATE_URL`, then `settings.state.url`, then the default (None)."""
     return option or environ.get("SBKUBE_STATE_URL") or setting
+
+
+def lock_seconds(environ: Mapping[str, str]) -> int:
+    """How long a deployment lock lives without a heartbeat: `SBKUBE_LOCK_SECONDS`, 30 when not given.
+
+    A short one suits tests, a long one a slow connection. Raises UsageError unless it is a whole number from 2 to
+    3600.
+    """
+    text = environ.get("SBKUBE_LOCK_SECONDS") or "30"
+    if not text.isdecimal() or not 2 <= int(text) <= 3600:
+        raise UsageError(f"SBKUBE_LOCK_SECONDS is {text!r}", hint="a whole number of seconds from 2 to 3600")
+    return int(text)
 
 
 def sandbox(folder: str | Path = ".") -> Sandbox:

@@ -12,8 +12,7 @@ from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, LockLost, SbkubeError
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 
-SECONDS = 30  # how long a heartbeat is good for
-RENEW = 8.0  # seconds between heartbeats
+RENEW = 0.27  # heartbeats come after this share of the time that one is good for
 LAST_DEPLOYMENT = "sbkube.dev/last-deployment"
 
 
@@ -35,13 +34,17 @@ class RunLock:
         wait: float = 0,
         cluster_lock: bool = True,
     ) -> None:
-        """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`, if at all."""
+        """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`, if at all.
+
+        How long a heartbeat is good for is the ledger's choice, for both halves.
+        """
         self._world = world
         self._target = target
         self._attached = False
         self._wanted = cluster_lock
         self._lost = False
         self.info = world.ledger.acquire(target, command, wait=wait)
+        self._seconds = max(1, round((self.info.expires - self.info.acquired).total_seconds()))
         self._holder = {
             "holder": getpass.getuser() if hasattr(os, "getuid") else "",
             "host": socket.gethostname(),
@@ -51,19 +54,19 @@ class RunLock:
         self._extend()
 
     def _extend(self) -> None:
-        self._deadline = self._world.clock.monotonic() + SECONDS
+        self._deadline = self._world.clock.monotonic() + self._seconds
 
     @property
     def renewal_due(self) -> bool:
         """A heartbeat is due."""
-        return self._world.clock.monotonic() > self._deadline - SECONDS + RENEW
+        return self._world.clock.monotonic() > self._deadline - self._seconds * (1 - RENEW)
 
     def attach(self) -> None:
         """Take the Lease too, so that runs with another database are shut out."""
         if self._wanted and not self._attached:
             name, namespace = lease_name(self._target), self._target.namespace
             try:
-                self._world.leases.acquire(namespace, name, self._holder, SECONDS)
+                self._world.leases.acquire(namespace, name, self._holder, self._seconds)
             except ClusterError as error:
                 if not error.not_found:
                     raise
@@ -87,7 +90,8 @@ class RunLock:
         try:
             self.info = self._world.ledger.renew(self.info)
             if self._attached:
-                self._world.leases.renew(self._target.namespace, lease_name(self._target), self._holder, SECONDS)
+                name = lease_name(self._target)
+                self._world.leases.renew(self._target.namespace, name, self._holder, self._seconds)
         except LockLost:
             self._lost = True
             raise

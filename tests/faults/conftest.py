@@ -1,0 +1,70 @@
+"""One stage for each worker: the prepared states, and the process that runs command lines. And the summary."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults.length import LONG
+from faults.stage import Stage
+from faults.victim import Victims
+
+Tally = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """Runs command lines as processes."""
+    running = Victims(tmp_path_factory.mktemp("victims"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, victims: Victims) -> Stage:
+    """The prepared states of the fault tests' project."""
+    prepared = Stage(Path(tmp_path_factory.mktemp("stage")), victims)
+    prepared.prepare()
+    return prepared
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Iterator[Tally]:
+    """`tally(cases=1, bad=0)` counts for the summary."""
+    began, counts = time.monotonic(), Counter[str]()
+
+    def add(**numbers: int) -> None:
+        counts.update(numbers)
+
+    yield add
+    suite = request.node.path.stem.removeprefix("test_")
+    entry = {"suite": suite, "seconds": time.monotonic() - began, **counts}
+    request.node.user_properties.append(("tally", entry))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long form takes its time."""
+    for item in items:
+        if LONG and item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(3000))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Counts of everything that was tried."""
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, entry in getattr(report, "user_properties", ()):
+                if name == "tally" and report.when == "teardown":
+                    totals[entry["suite"]].update({k: v for k, v in entry.items() if k != "suite"})
+    if not totals:
+        return
+    terminalreporter.section("what was tried")
+    for suite, counts in sorted(totals.items()):
+        seconds = counts.pop("seconds")
+        words = ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in counts.items())
+        terminalreporter.write_line(f"{suite}: {words}, {seconds:.0f} s")
