@@ -64,6 +64,15 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseAction:
+    """A recorded Helm action; `live` tells that its deployment holds the lock, so that it may still be at work."""
+
+    row: HelmReleaseRecord
+    deployment_id: str
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WatchEvent:
     """`type` is ADDED, MODIFIED, DELETED or BOOKMARK."""
 
@@ -172,7 +181,9 @@ class HelmPort(Protocol):
     def rollback(self, spec: ReleaseSpec, revision: int, cancel: CancelToken) -> ReleaseRecord:
         """Back to a revision that Helm still has; makes a new revision."""
 
-    def uninstall(self, name: str, namespace: str, *, timeout: float, wait: bool) -> None:
+    def uninstall(
+        self, name: str, namespace: str, *, timeout: float, wait: bool, disable_hooks: bool = False
+    ) -> None:
         """Remove the release and its objects; a missing one is no error."""
 
     def releases(self, namespace: str) -> tuple[ReleaseRecord, ...]:
@@ -184,8 +195,8 @@ class HelmPort(Protocol):
     def decode(self, raw: str, namespace: str) -> ReleaseRecord:
         """A record from its stored form (`ReleaseRecord.raw`)."""
 
-    def storage_object(self, record: ReleaseRecord) -> Json:
-        """The object that Helm keeps `record` in, status `superseded`, so that it can be rolled back to."""
+    def storage_object(self, record: ReleaseRecord, *, status: str = "superseded", description: str = "") -> Json:
+        """The object that Helm keeps `record` in, with another status; `superseded` can be rolled back to."""
 
 
 class CancelToken(Protocol):
@@ -278,6 +289,12 @@ class Ledger(Protocol):
 
     def fingerprint(self, body: Mapping[str, Any]) -> str:
         """Digest of an object without status and server-managed metadata; an HMAC for sensitive content."""
+
+    def plan(self, reference: str, target: LockTarget | None = None) -> Plan:
+        """The plan that a deployment was recorded with; raises StateError if parts cannot be decrypted here."""
+
+    def last_action(self, target: LockTarget, namespace: str, name: str) -> ReleaseAction | None:
+        """The newest Helm action of the target's deployments on a release, repairs left out."""
 
     def release_record(self, deployment_id: str, operation: str) -> str:
         """`raw` of the release as it was before a Helm operation, "" when there was none or no key for it."""

@@ -87,7 +87,8 @@ class ProgramHelm(StoredReleases):
 
     def install(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
         """Install with server-side apply; raises HelmError or Interrupted."""
-        return self._act(spec, "install", ("--server-side=true", *_applying(spec)), cancel)
+        own = ("--server-side=true", *(("--replace",) if spec.replace else ()))
+        return self._act(spec, "install", (*own, *_applying(spec)), cancel)
 
     def upgrade(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
         """Upgrade in the way the release was last applied (Helm's `auto`)."""
@@ -100,13 +101,17 @@ class ProgramHelm(StoredReleases):
         argv = ["rollback", spec.name, str(revision), f"--namespace={spec.namespace}", "--server-side=auto"]
         argv += [f"--history-max={HISTORY}", *_waiting(spec.timeout, spec.wait), *_jobs(spec)]
         argv += ["--force-conflicts"] if spec.force_conflicts else []
+        argv += _hooks(spec.disable_hooks)
         done = self._run(argv, timeout=2 * spec.timeout + SLACK)
         _refuse_failed(done, lambda text: helm_errors.action_error(text, f"{spec.namespace}/{spec.name}"))
         return self._stored(spec.name, spec.namespace)
 
-    def uninstall(self, name: str, namespace: str, *, timeout: float, wait: bool) -> None:
+    def uninstall(
+        self, name: str, namespace: str, *, timeout: float, wait: bool, disable_hooks: bool = False
+    ) -> None:
         """Remove the release and its objects; a missing one is no error."""
         argv = ["uninstall", name, f"--namespace={namespace}", "--ignore-not-found", *_waiting(timeout, wait)]
+        argv += _hooks(disable_hooks)
         done = self._run(argv, timeout=2 * timeout + SLACK)
         _refuse_failed(done, lambda text: helm_errors.action_error(text, f"{namespace}/{name}"))
 
@@ -175,10 +180,15 @@ def _applying(spec: ReleaseSpec) -> tuple[str, ...]:
     labels = ",".join(f"{key}={value}" for key, value in spec.labels.items())
     return (
         *_APPLYING,
+        *_hooks(spec.disable_hooks),
         *(("--rollback-on-failure",) if spec.atomic else ()),
         *(("--force-conflicts",) if spec.force_conflicts else ()),
         *((f"--labels={labels}",) if labels else ()),
     )
+
+
+def _hooks(disabled: bool) -> tuple[str, ...]:
+    return ("--no-hooks",) if disabled else ()
 
 
 def _waiting(timeout: float, wait: bool) -> tuple[str, ...]:

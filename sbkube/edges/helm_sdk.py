@@ -168,7 +168,8 @@ class SdkHelm(StoredReleases):
 
     def install(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
         """Install with server-side apply; raises HelmError or Interrupted."""
-        return self._act("helm_install", spec, cancel, {"server_side_apply": True})
+        own = {"server_side_apply": True, "replace": spec.replace}
+        return self._act("helm_install", spec, cancel, own)
 
     def upgrade(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
         """Upgrade in the way the release was last applied (Helm's `auto`)."""
@@ -185,6 +186,7 @@ class SdkHelm(StoredReleases):
             "server_side_apply": "auto",
             "force_conflicts": spec.force_conflicts,
             "max_history": HISTORY,
+            "disable_hooks": spec.disable_hooks,
         }
         native = self._library.native
 
@@ -195,12 +197,18 @@ class SdkHelm(StoredReleases):
         self._run(work, helm_errors.action_error, f"{spec.namespace}/{spec.name}")
         return self._stored(spec.name, spec.namespace)
 
-    def uninstall(self, name: str, namespace: str, *, timeout: float, wait: bool) -> None:
+    def uninstall(
+        self, name: str, namespace: str, *, timeout: float, wait: bool, disable_hooks: bool = False
+    ) -> None:
         """Remove the release and its objects; a missing one is no error."""
         # The library crashes on a missing release when told to ignore that, so we look first.
         if self._cluster is not None and not self.history(name, namespace):
             return
-        options = {"timeout_seconds": _seconds(timeout), "wait": "watcher" if wait else "hookOnly"}
+        options = {
+            "timeout_seconds": _seconds(timeout),
+            "wait": "watcher" if wait else "hookOnly",
+            "disable_hooks": disable_hooks,
+        }
         native = self._library.native
 
         def work() -> None:
@@ -343,6 +351,7 @@ def _applying(spec: ReleaseSpec) -> dict[str, Any]:
         "rollback_on_failure": spec.atomic,
         "force_conflicts": spec.force_conflicts,
         "labels": dict(spec.labels),
+        "disable_hooks": spec.disable_hooks,
         "skip_crds": True,
         "disable_openapi_validation": True,  # server-side apply validates strictly anyway
         "hide_notes": True,

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sbkube.errors import HelmError
-from sbkube.models.release import ReleaseRecord
+from sbkube.models.release import HookRun, ReleaseRecord
 from sbkube.models.resource import ResourceKey, ResourceType
 from sbkube.ports import ClusterReader
 
@@ -54,9 +54,11 @@ class StoredReleases:
         with _readable("the stored release record", namespace):
             return record_of(unpack(raw), namespace=namespace, raw=raw)
 
-    def storage_object(self, record: ReleaseRecord) -> dict[str, Any]:
-        """The Secret that Helm keeps `record` in, status `superseded`, so that it can be rolled back to."""
-        return storage_object(record)
+    def storage_object(
+        self, record: ReleaseRecord, *, status: str = "superseded", description: str = ""
+    ) -> dict[str, Any]:
+        """The Secret that Helm keeps `record` in, with another status: `superseded` can be rolled back to."""
+        return storage_object(record, status, description)
 
     def _stored(self, name: str, namespace: str, revision: int = 0) -> ReleaseRecord:
         """A revision, or the newest when it is 0 or gone; raises HelmError when there is none."""
@@ -87,13 +89,15 @@ def decode(secret: Mapping[str, Any]) -> ReleaseRecord:
         return record_of(unpack(raw), namespace=namespace, labels=own, raw=raw)
 
 
-def storage_object(record: ReleaseRecord) -> dict[str, Any]:
-    """The Secret of a revision, as superseded; raises HelmError when its `raw` cannot be read."""
+def storage_object(record: ReleaseRecord, status: str = "superseded", description: str = "") -> dict[str, Any]:
+    """The Secret of a revision with a status; raises HelmError when its `raw` cannot be read."""
     with _readable("the stored release record", f"{record.namespace}/{record.name}"):
         stored = unpack(record.raw)
     stored["version"] = record.revision
-    stored["info"] = {**(stored.get("info") or {}), "status": "superseded"}
-    own = {"name": record.name, "owner": "helm", "status": "superseded", "version": str(record.revision)}
+    stored["info"] = {**(stored.get("info") or {}), "status": status}
+    if description:
+        stored["info"]["description"] = description
+    own = {"name": record.name, "owner": "helm", "status": status, "version": str(record.revision)}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -161,6 +165,23 @@ def record_of(
         updated=str(info.get("last_deployed") or ""),
         description=str(info.get("description") or ""),
         raw=raw,
+        hook_runs=tuple(map(_hook_run, stored.get("hooks") or ())),
+        deleted=str(info.get("deleted") or ""),
+    )
+
+
+def _hook_run(hook: Mapping[str, Any]) -> HookRun:
+    run: Mapping[str, Any] = hook.get("last_run") or {}
+    started = str(run.get("started_at") or "")
+    return HookRun(
+        name=str(hook.get("name", "")),
+        kind=str(hook.get("kind", "")),
+        manifest=str(hook.get("manifest") or ""),
+        events=tuple(map(str, hook.get("events") or ())),
+        weight=int(hook.get("weight") or 0),
+        deletes=tuple(map(str, hook.get("delete_policies") or ())),
+        phase=str(run.get("phase") or ""),
+        started="" if started.startswith("0001-") else started,
     )
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sbkube.engine.compare import Live
 from sbkube.engine.evidence import Overseer
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, HelmError, Interrupted, SbkubeError
+from sbkube.health.finished import Ending, ending
 from sbkube.models.health import Culprit
 from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, migrate, order
-from sbkube.plan.labels import MANAGER
+from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.ports import CancelToken, Json, Lock
 
 _TRIES = 5
@@ -290,7 +291,9 @@ def uninstall_release(operation: Operation, hands: Hands) -> Done:
     """Remove a release and its objects."""
     spec = _release(operation)
     previous = _stored(operation, hands)
-    hands.world.helm.uninstall(spec.name, spec.namespace, timeout=operation.timeout, wait=True)
+    hands.world.helm.uninstall(
+        spec.name, spec.namespace, timeout=operation.timeout, wait=True, disable_hooks=spec.disable_hooks
+    )
     return Done(previous=previous, objects=_images(operation, hands))
 
 
@@ -299,6 +302,72 @@ def _release_done(operation: Operation, hands: Hands, record: ReleaseRecord | No
     history = {r.revision: r for r in hands.world.helm.history(spec.name, spec.namespace)}
     newest = record or (history[max(history)] if history else None)
     return Done(release=newest, previous=history.get(operation.revision), objects=_images(operation, hands))
+
+
+def repair_release(operation: Operation, hands: Hands) -> Done:
+    """Mark the revision of a cut off action as failed, bound to the version that was read."""
+    cluster, helm, spec = hands.world.cluster, hands.world.helm, _release(operation)
+    for _ in range(_TRIES):
+        stuck = _stored(operation, hands)
+        if stuck is None or not stuck.stuck:
+            return Done(release=stuck, previous=stuck, note="it was freed by somebody meanwhile")
+        note = f"sbkube: {stuck.status} was cut off; marked as failed"
+        body = helm.storage_object(stuck, status="failed", description=note)
+        live = cluster.get(ResourceKey.of(body))
+        if live is None:
+            raise HelmError(f"revision {stuck.revision} of {spec.namespace}/{spec.name} is gone")
+        bound = {"labels": body["metadata"]["labels"], "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            cluster.merge(ResourceKey.of(body), {"metadata": bound, "data": body["data"]}, manager=HELM_MANAGER)
+        except ClusterError as error:
+            if not error.conflict:
+                raise
+            hands.lock.check()
+            continue
+        return Done(release=_stored(operation, hands), previous=stuck, note=f"was {stuck.status}")
+    raise HelmError(f"the record of {spec.namespace}/{spec.name} changes faster than it can be repaired")
+
+
+def run_hook(operation: Operation, hands: Hands) -> Done:
+    """Run one hook as Helm does: create it, wait for its end, delete it where its policy says so."""
+    cluster, key = hands.world.cluster, _key(operation)
+    live = cluster.get(key)
+    if live is None or live["metadata"].get("uid") != operation.uid:
+        if live is not None:
+            cluster.delete(key, uid=live["metadata"]["uid"])
+            _until_gone(replace(operation, uid=live["metadata"]["uid"]), hands, key)
+            hands.lock.check()
+        live = cluster.create(operation.desired or {}, manager=HELM_MANAGER)
+    ended = _until_ended(operation, hands, key, live)
+    policy = _hook_policies(operation)
+    word = "hook-succeeded" if ending(ended) is Ending.SUCCEEDED else "hook-failed"
+    if word in policy:
+        hands.lock.check()
+        cluster.delete(key, uid=ended["metadata"]["uid"])
+    if word == "hook-failed":
+        raise HelmError(f"the hook {key} has failed", hint=f"see the logs of {key}")
+    return Done(after=ended)
+
+
+def _hook_policies(operation: Operation) -> str:
+    notes = ((operation.desired or {}).get("metadata") or {}).get("annotations") or {}
+    return str(notes.get("helm.sh/hook-delete-policy", ""))
+
+
+def _until_ended(operation: Operation, hands: Hands, key: ResourceKey, live: Json) -> Json:
+    """The hook's object when it has ended; raises HelmError after the operation's timeout."""
+    clock = hands.world.clock
+    deadline = clock.monotonic() + operation.timeout
+    while ending(live) is Ending.RUNNING:
+        if clock.monotonic() > deadline:
+            raise HelmError(f"the hook {key} has not ended after {operation.timeout:g} s")
+        if hands.cancel.wait(0.1):
+            raise Interrupted(f"stopped while the hook {key} was running")
+        found = hands.world.cluster.get(key)
+        if found is None or found["metadata"].get("uid") != live["metadata"].get("uid"):
+            raise HelmError(f"the hook {key} was deleted by somebody while it was running")
+        live = found
+    return live
 
 
 def _stored(operation: Operation, hands: Hands) -> ReleaseRecord | None:
@@ -327,4 +396,6 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.HELM_UPGRADE: upgrade_release,
     Verb.HELM_ROLLBACK: rollback_release,
     Verb.HELM_UNINSTALL: uninstall_release,
+    Verb.HELM_REPAIR: repair_release,
+    Verb.HOOK: run_hook,
 }

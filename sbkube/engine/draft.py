@@ -11,6 +11,7 @@ from sbkube.engine.compare import Live
 from sbkube.engine.emptied import NAMESPACES
 from sbkube.engine.prepare import PASSIVE
 from sbkube.engine.prune import Removal
+from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.engine.undo import Undo
 from sbkube.errors import Problem
@@ -40,9 +41,9 @@ class Draft:
         self.index = ReleaseIndex(world.helm)
         self.warnings: list[str] = []
         self.problems: list[Problem] = []
-        self.removal = Removal(
-            self.live, config.name, config.settings.timeout, self.warnings, consent=undo.consent
-        )
+        self.repairs = Repairs(world, target)
+        timeout = config.settings.timeout
+        self.removal = Removal(self.live, config.name, timeout, self.warnings, self.repairs, consent=undo.consent)
         self._changes: dict[str, list[Change]] = defaultdict(list)
         self._back: dict[str, list[Step]] = defaultdict(list)
         self._away: dict[str, list[Step]] = defaultdict(list)

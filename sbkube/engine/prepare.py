@@ -10,7 +10,8 @@ from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
 from sbkube.engine.prune import plan_prune
-from sbkube.engine.releases import plan_release
+from sbkube.engine.releases import Tools, plan_release
+from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
 from sbkube.errors import FieldConflict, PlanRefused, Problem, ProjectError, UsageError
 from sbkube.health import assess
@@ -90,6 +91,7 @@ class Preparation:
         self.live = Live(world)
         self.warnings: list[str] = [*config.warnings, *(w for a in wanted for w in a.rendered.warnings)]
         self.comparer = Comparer(world, self.live, self.recorded, self.target)
+        self.repairs = Repairs(world, self.target)
         self.new_namespaces: frozenset[str] = frozenset()
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
@@ -184,7 +186,9 @@ class Preparation:
         changes = [c.change for c in compared]
         if app.release:
             inject = self.config.settings.helm_label_injection and app.rendered.label_release
-            release = plan_release(app.spec.name, app.release, self.comparer, self.live, terms, inject)
+            tools = Tools(self.comparer, self.live, self.repairs, inject)
+            release = plan_release(app.spec.name, app.release, tools, terms)
+            self.warnings.extend(release.warnings)
             steps.extend(release.steps)
             changes.extend(release.changes)
             refused.extend(release.refused)

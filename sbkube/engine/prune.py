@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sbkube.engine.compare import Live
-from sbkube.engine.releases import manifest_keys, refuse_if_stuck
+from sbkube.engine.continuation import chained, told
+from sbkube.engine.releases import manifest_keys
+from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex
 from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
@@ -56,7 +58,7 @@ def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]
     ]
     if not leftover and not stale:
         return apps
-    removal = Removal(run.live, run.config.name, run.config.settings.timeout, run.warnings)
+    removal = Removal(run.live, run.config.name, run.config.settings.timeout, run.warnings, run.repairs)
     return _added(apps, removal.plans(leftover, stale))
 
 
@@ -89,9 +91,17 @@ class Removal:
     """Plans deletions, by the rule: the recorded uid, our mark on it, not kept, and no data without consent."""
 
     def __init__(
-        self, live: Live, project: str, timeout: float, warnings: list[str], *, consent: bool = False
+        self,
+        live: Live,
+        project: str,
+        timeout: float,
+        warnings: list[str],
+        repairs: Repairs,
+        *,
+        consent: bool = False,
     ) -> None:
         """`consent` allows the deletion of objects that hold data. `timeout` is in seconds."""
+        self._repairs = repairs
         self._live = live
         self._project = project
         self._timeout = timeout
@@ -112,10 +122,10 @@ class Removal:
         released: dict[str, str] = {}
         for record in releases:
             app = record.labels.get(labels.APP) or record.name
-            step = self.uninstall(app, record)
+            uninstalling = self.uninstall(app, record)
             released[app] = f"{record.namespace}/{record.name}"
-            steps[app].append(step)
-            changes[app].extend(step.operation.changes)
+            steps[app].extend(uninstalling)
+            changes[app].extend(change for step in uninstalling for change in step.operation.changes)
         return [self._app_plan(app, changes[app], steps[app], released.get(app, "")) for app in changes]
 
     def deletion(self, key: ResourceKey, known: Recorded) -> Change | None:
@@ -141,9 +151,9 @@ class Removal:
             return "it may hold data (--delete-data deletes it)"
         return ""
 
-    def uninstall(self, app: str, record: ReleaseRecord) -> Step:
-        """Uninstall a release, naming every object that goes with it."""
-        refuse_if_stuck(record, app)
+    def uninstall(self, app: str, record: ReleaseRecord) -> list[Step]:
+        """Uninstall a release, naming every object that goes with it; what was cut off is gone on with."""
+        freeing = [step.operation for step in self._repairs.steps(record, app)]
         keys = manifest_keys(record)
         self._live.observe(keys)
         found = [(key, self._live.get(key)) for key in keys]
@@ -163,7 +173,12 @@ class Removal:
             chart_version=record.chart_version,
             timeout=self._timeout,
         )
-        return release_step(app, ReleaseStep(Verb.HELM_UNINSTALL, spec, record.revision, changes=changes))
+        step = release_step(app, ReleaseStep(Verb.HELM_UNINSTALL, spec, record.revision, changes=changes))
+        cut, left = self._repairs.cut_off(record), None
+        if cut is not None and cut.verb is Verb.HELM_UNINSTALL:
+            freeing, left = [], self._repairs.hooks(cut)  # Helm goes on with an uninstallation by itself
+            self._warnings.extend(told(left, f"{record.namespace}/{record.name}"))
+        return [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
 
     def _app_plan(self, app: str, changes: Sequence[Change], steps: Sequence[Step], release: str) -> AppPlan:
         namespace = next((c.key.namespace for c in changes if c.key.namespace), "")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sbkube.apps.objects import objects
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
+from sbkube.engine.continuation import chained, told
 from sbkube.engine.desired import Desired, DesiredRelease
-from sbkube.errors import PlanRefused
 from sbkube.models.plan import Change, Effect, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.models.resource import ResourceKey
@@ -18,24 +18,38 @@ from sbkube.plan.labels import HELM_MANAGER
 from sbkube.plan.operations import ReleaseStep, Step, object_step, release_step
 from sbkube.sources.yaml_reader import read_documents
 
+if TYPE_CHECKING:
+    from sbkube.engine.repair import Repairs
+
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """Steps and changes of one release."""
+    """Steps and changes of one release, and what people should know about them."""
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     refused: tuple[Compared, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
-def plan_release(
-    app: str, wanted: DesiredRelease, comparer: Comparer, live: Live, terms: Terms, inject: bool
-) -> ReleasePlan:
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What planning a release works with; `inject` our labels after Helm's action."""
+
+    comparer: Comparer
+    live: Live
+    repairs: Repairs
+    inject: bool
+
+
+def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -> ReleasePlan:
     """Compare a release with what Helm stored and with the live objects.
 
     A half-applied upgrade does not hide: every object is compared with the live one, not with the stored manifest.
+    An action of ours that was cut off is gone on with, if it is still what is wanted.
     """
-    refuse_if_stuck(wanted.current, app)
+    comparer, live = tools.comparer, tools.live
+    freeing = [step.operation for step in tools.repairs.steps(wanted.current, app)]
     same = is_unchanged(wanted)
     compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER, same_release=same))
     gone = _no_longer_wanted(wanted, live)
@@ -46,22 +60,24 @@ def plan_release(
     force = any(c.force for c in compared)
     spec = replace(wanted.spec, force_conflicts=wanted.spec.force_conflicts or force)
     revision = wanted.current.revision if wanted.current else 0
-    steps = [release_step(app, ReleaseStep(verb, spec, revision, changes=changes))]
-    if inject:
+    cut = tools.repairs.cut_off(wanted.current)
+    warnings: list[str] = []
+    left = None
+    if cut is not None and cut.verb in {Verb.HELM_INSTALL, Verb.HELM_UPGRADE} and _same_content(wanted):
+        verb, left = cut.verb, tools.repairs.hooks(cut)
+        spec = replace(spec, replace=verb is Verb.HELM_INSTALL)
+        warnings = told(left, f"{spec.namespace}/{spec.name}")
+    step = release_step(app, ReleaseStep(verb, spec, revision, changes=changes))
+    steps = [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
+    if tools.inject:
         steps.extend(_label_steps(app, wanted, live))
-    return ReleasePlan(changes, tuple(steps), tuple(c for c in compared if c.problems))
+    return ReleasePlan(changes, tuple(steps), tuple(c for c in compared if c.problems), tuple(warnings))
 
 
-def refuse_if_stuck(current: ReleaseRecord | None, app: str) -> None:
-    """A release in `pending-*` belongs to an action that is running or was killed; never touch it blindly."""
-    if current is not None and current.pending:
-        raise PlanRefused(
-            f"release {current.namespace}/{current.name} is {current.status} since {current.updated}: another "
-            "action is running, or was killed",
-            subject=app,
-            hint=f"when nothing runs any more: helm rollback {current.name} -n {current.namespace}, or "
-            f"helm uninstall {current.name} -n {current.namespace} for a first install",
-        )
+def _same_content(wanted: DesiredRelease) -> bool:
+    """What was cut off is what is wanted now."""
+    current = wanted.current
+    return current is not None and is_unchanged(replace(wanted, current=replace(current, status="deployed")))
 
 
 def is_unchanged(wanted: DesiredRelease) -> bool:

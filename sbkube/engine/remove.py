@@ -10,6 +10,7 @@ from sbkube.engine.compare import Live
 from sbkube.engine.emptied import NAMESPACES, Emptied
 from sbkube.engine.prepare import Selection, target_of
 from sbkube.engine.prune import Removal, own_objects, project_releases
+from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.models.plan import AppPlan, Effect, Plan, Verb
 from sbkube.models.resource import ResourceKey
@@ -46,7 +47,9 @@ def plan_delete(
     objects = {k: v for k, v in chosen.items() if k not in own_namespaces}
     if not recorded and not releases:
         warnings.append(f"the state database knows nothing of {config.name} on this cluster; nothing is deleted")
-    removal = Removal(live, config.name, config.settings.timeout, warnings, consent=consent)
+    removal = Removal(
+        live, config.name, config.settings.timeout, warnings, Repairs(world, target), consent=consent
+    )
     apps = _in_reverse(config, removal.plans(objects, releases))
     emptied = Emptied(world, live, apps)
     tail = _namespaces(config, own_namespaces, emptied, warnings, apps)

@@ -7,8 +7,15 @@ from dataclasses import dataclass, replace
 
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import DeploymentNotFound
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus, LockTarget, ResourceRecord
+from sbkube.models.deployment_state import (
+    DeploymentDetail,
+    DeploymentStatus,
+    HelmReleaseRecord,
+    LockTarget,
+    ResourceRecord,
+)
 from sbkube.models.outcome import OpState
+from sbkube.models.plan import Verb
 
 RESUME = "resume"
 _WENT_WELL = frozenset({DeploymentStatus.SUCCESS, DeploymentStatus.PENDING})
@@ -75,7 +82,13 @@ def changed_something(detail: DeploymentDetail) -> bool:
     """An operation of the deployment took effect."""
     if any(took_effect(row) for row in detail.resources):
         return True
-    return any(row.state is OpState.APPLIED or row.revision_after > row.revision_before for row in detail.releases)
+    return any(row.state is OpState.APPLIED or _begun(row) for row in detail.releases)
+
+
+def _begun(row: HelmReleaseRecord) -> bool:
+    """A Helm action that ended badly, but not before it had begun."""
+    gone = row.verb == Verb.HELM_UNINSTALL and row.state is OpState.FAILED
+    return gone or row.revision_after > row.revision_before
 
 
 def took_effect(row: ResourceRecord) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sbkube.engine.compare import Comparer, Terms
+from sbkube.engine.continuation import chained
 from sbkube.engine.desired import Desired
 from sbkube.engine.draft import Draft
 from sbkube.engine.moved import LOOK, why_moved
-from sbkube.engine.releases import manifest_keys, refuse_if_stuck, stored_objects
+from sbkube.engine.releases import manifest_keys, stored_objects
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Change, Effect, Verb
@@ -53,7 +54,9 @@ class ReleaseUndo:
         touched: dict[tuple[str, str], _Touched] = {}
         for detail in self._details:
             for row in detail.releases:
-                if row.state not in _TOUCHED or not self._draft.wants(row.app_name):
+                if row.state not in _TOUCHED or row.verb == Verb.HELM_REPAIR:
+                    continue
+                if not self._draft.wants(row.app_name):
                     continue
                 name, deployment = (row.namespace, row.release_name), detail.deployment.deployment_id
                 item = touched.setdefault(name, _Touched(row, deployment, row, absent=_put_back_by(detail, row)))
@@ -92,13 +95,12 @@ class ReleaseUndo:
     def _release(self, item: _Touched) -> None:
         row, draft = item.first, self._draft
         current = draft.index.get(row.namespace, row.release_name)
-        refuse_if_stuck(current, row.app_name)
         draft.release(row.app_name, f"{row.namespace}/{row.release_name}")
         if not row.revision_before or item.absent:
             if current is not None:
-                step = draft.removal.uninstall(row.app_name, current)
-                draft.take_away(row.app_name, step)
-                draft.show(row.app_name, *step.operation.changes)
+                for step in draft.removal.uninstall(row.app_name, current):
+                    draft.take_away(row.app_name, step)
+                    draft.show(row.app_name, *step.operation.changes)
             return
         recorded = self._recorded(item)
         history = draft.world.helm.history(row.release_name, row.namespace)
@@ -136,10 +138,11 @@ class ReleaseUndo:
         app, draft = row.app_name, self._draft
         revision = _free_number(recorded.revision, [r.revision for r in history])
         if not revision and current is not None:
-            step = draft.removal.uninstall(app, current)
-            draft.put_back(app, replace(step, wave=_FIRST))
-            gone = {change.key.identity for change in step.operation.changes}
-            draft.show(app, *step.operation.changes)
+            uninstalling = draft.removal.uninstall(app, current)
+            for step in uninstalling:
+                draft.put_back(app, replace(step, wave=_FIRST))
+                draft.show(app, *step.operation.changes)
+            gone = {change.key.identity for step in uninstalling for change in step.operation.changes}
             revision, current = recorded.revision, None
         else:
             gone = set()
@@ -184,8 +187,10 @@ class ReleaseUndo:
             force_conflicts=any(c.force for c in compared),
         )
         revision = current.revision if current else old.revision
-        step = ReleaseStep(Verb.HELM_ROLLBACK, spec, revision, old.revision, tuple(changes))
-        draft.put_back(app, release_step(app, step))
+        freeing = [step.operation for step in draft.repairs.steps(current, app)]
+        step = release_step(app, ReleaseStep(Verb.HELM_ROLLBACK, spec, revision, old.revision, tuple(changes)))
+        for operation in chained(step.operation, freeing, None):
+            draft.put_back(app, replace(step, operation=operation))
         draft.show(app, *changes)
 
     def _exists(self, namespace: str) -> bool:

@@ -27,6 +27,8 @@ class Verb(StrEnum):
     HELM_UPGRADE = "helm_upgrade"
     HELM_ROLLBACK = "helm_rollback"
     HELM_UNINSTALL = "helm_uninstall"
+    HELM_REPAIR = "helm_repair"  # mark the revision of an action that was cut off as failed
+    HOOK = "hook"  # run one hook that a Helm action, cut off, had not finished
     WAIT = "wait"  # until every key of `awaits` is ready; changes nothing
 
     @property
@@ -46,7 +48,7 @@ class Verb(StrEnum):
 
 
 # What these touch is Helm's, or gone: it is not an object of ours that could be deleted or put back.
-BESIDE = frozenset({"helm", Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value})
+BESIDE = frozenset({"helm", Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.HOOK.value})
 
 
 class Effect(StrEnum):

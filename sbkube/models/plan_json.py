@@ -22,8 +22,8 @@ Json = dict[str, Any]
 class Body:
     """What a body belongs to: an object, or the release `NAMESPACE/NAME` whose values it is.
 
-    `role` is `desired`, `before`, `after` or `values`. `sensitive` is what the operation says; kinds are the
-    hook's business.
+    `role` is `desired`, `before`, `after` or `values`; images of a Helm action name key and release. `sensitive`
+    is what the operation says; kinds are the hook's business.
     """
 
     role: str
@@ -79,7 +79,7 @@ def app_to_json(app: AppPlan, hook: Hook = as_it_is) -> Json:
         "type": app.type,
         "namespace": app.namespace,
         "depends_on": list(app.depends_on),
-        "changes": [_change_to_json(change, hook, sensitive=False) for change in app.changes],
+        "changes": [_change_to_json(change, hook) for change in app.changes],
         "operations": [operation_to_json(op, hook) for op in app.operations],
         "spec": dict(app.spec),
         "sources": dict(app.sources),
@@ -94,7 +94,7 @@ def app_from_json(data: Mapping[str, Any], hook: Hook = as_it_is) -> AppPlan:
         **{
             **data,
             "depends_on": tuple(data["depends_on"]),
-            "changes": tuple(_change_from_json(change, hook, sensitive=False) for change in data["changes"]),
+            "changes": tuple(_change_from_json(change, hook) for change in data["changes"]),
             "operations": tuple(operation_from_json(op, hook) for op in data["operations"]),
         }
     )
@@ -108,7 +108,7 @@ def operation_to_json(op: Operation, hook: Hook = as_it_is) -> Json:
         "verb": op.verb.value,
         "key": op.key.to_json() if op.key else None,
         "desired": _through(hook, op.desired, Body("desired", op.key, sensitive=op.sensitive)),
-        "changes": [_change_to_json(change, hook, sensitive=op.sensitive) for change in op.changes],
+        "changes": [_change_to_json(change, hook, op.sensitive, _release_of(op.release)) for change in op.changes],
         "needs": list(op.needs),
         "after": list(op.after),
         "uid": op.uid,
@@ -128,16 +128,19 @@ def operation_from_json(data: Mapping[str, Any], hook: Hook = as_it_is) -> Opera
     """Inverse of `operation_to_json`."""
     key = ResourceKey.from_json(data["key"]) if data["key"] else None
     sensitive = bool(data["sensitive"])
+    release = _release_from_json(data["release"], hook) if data["release"] else None
     return Operation(
         **{
             **data,
             "verb": Verb(data["verb"]),
             "key": key,
             "desired": _through(hook, data["desired"], Body("desired", key, sensitive=sensitive)),
-            "changes": tuple(_change_from_json(change, hook, sensitive=sensitive) for change in data["changes"]),
+            "changes": tuple(
+                _change_from_json(change, hook, sensitive, _release_of(release)) for change in data["changes"]
+            ),
             "needs": tuple(data["needs"]),
             "after": tuple(data["after"]),
-            "release": _release_from_json(data["release"], hook) if data["release"] else None,
+            "release": release,
             "awaits": tuple(ResourceKey.from_json(item) for item in data["awaits"]),
             "source": _place_from_json(data["source"]),
         }
@@ -148,26 +151,30 @@ def _through(hook: Hook, value: Any, body: Body) -> Any:
     return None if value is None else hook(value, body)
 
 
-def _change_to_json(change: Change, hook: Hook, *, sensitive: bool) -> Json:
+def _release_of(release: ReleaseSpec | None) -> str:
+    return f"{release.namespace}/{release.name}" if release else ""
+
+
+def _change_to_json(change: Change, hook: Hook, sensitive: bool = False, release: str = "") -> Json:
     key = change.key
     return {
         "key": key.to_json(),
         "effect": change.effect.value,
-        "before": _through(hook, change.before, Body("before", key, sensitive=sensitive)),
-        "after": _through(hook, change.after, Body("after", key, sensitive=sensitive)),
+        "before": _through(hook, change.before, Body("before", key, release, sensitive)),
+        "after": _through(hook, change.after, Body("after", key, release, sensitive)),
         "fields": [_field_to_json(field) for field in change.fields],
         "note": change.note,
         "source": _place_to_json(change.source),
     }
 
 
-def _change_from_json(data: Mapping[str, Any], hook: Hook, *, sensitive: bool) -> Change:
+def _change_from_json(data: Mapping[str, Any], hook: Hook, sensitive: bool = False, release: str = "") -> Change:
     key = ResourceKey.from_json(data["key"])
     return Change(
         key=key,
         effect=Effect(data["effect"]),
-        before=_through(hook, data["before"], Body("before", key, sensitive=sensitive)),
-        after=_through(hook, data["after"], Body("after", key, sensitive=sensitive)),
+        before=_through(hook, data["before"], Body("before", key, release, sensitive)),
+        after=_through(hook, data["after"], Body("after", key, release, sensitive)),
         fields=tuple(FieldChange(**{**field, "cause": Cause(field["cause"])}) for field in data["fields"]),
         note=data["note"],
         source=_place_from_json(data["source"]),

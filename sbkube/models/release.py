@@ -12,7 +12,8 @@ class ReleaseSpec:
     """A release as an app wants it. `chart` is a local folder or archive; `timeout` is in seconds.
 
     `values` are the merged user values (sensitive: never logged). `labels` go on the release's storage
-    object, not on the chart's objects.
+    object, not on the chart's objects. `disable_hooks` and `replace` go on with an action that was cut off:
+    hooks that have run are not run again, and a first install is made again over its failed revision.
     """
 
     name: str
@@ -28,6 +29,8 @@ class ReleaseSpec:
     timeout: float = 300.0
     force_conflicts: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    disable_hooks: bool = False
+    replace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,24 @@ class RenderedChart:
     hooks: tuple[str, ...] = field(default=(), repr=False)
     crds: tuple[str, ...] = field(default=(), repr=False)
     notes: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """A hook in a stored release and its last run, which Helm writes down when it begins and when the next begins.
+
+    `events` and `deletes` (deletion policies) are Helm's words; `phase` is "" (never run), `Running`, `Succeeded`,
+    `Failed` or `Unknown`; `started` is RFC 3339.
+    """
+
+    name: str
+    kind: str
+    manifest: str = field(repr=False)
+    events: tuple[str, ...] = ()
+    weight: int = 0
+    deletes: tuple[str, ...] = ()
+    phase: str = ""
+    started: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +83,20 @@ class ReleaseRecord:
     updated: str = ""
     description: str = ""
     raw: str = field(default="", repr=False)
+    hook_runs: tuple[HookRun, ...] = field(default=(), repr=False)
+    deleted: str = ""
 
     @property
     def pending(self) -> bool:
         """An action was begun and never finished."""
         return self.status.startswith("pending-")
+
+    @property
+    def stuck(self) -> bool:
+        """An action was begun and never finished: installing, upgrading, rolling back or uninstalling."""
+        return self.pending or self.status == "uninstalling"
+
+    @property
+    def begun(self) -> str:
+        """When the action that made this status began, RFC 3339."""
+        return (self.status == "uninstalling" and self.deleted) or self.updated

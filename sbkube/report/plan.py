@@ -94,6 +94,7 @@ def _release(op: Operation, ink: Ink) -> str:
         Verb.HELM_UPGRADE: lambda: f"helm upgrade{chart}, revision {op.revision} → {op.revision + 1}",
         Verb.HELM_ROLLBACK: lambda: f"helm rollback to revision {op.target_revision} (now {op.revision})",
         Verb.HELM_UNINSTALL: lambda: f"helm uninstall (revision {op.revision})",
+        Verb.HELM_REPAIR: lambda: f"mark revision {op.revision}, which was cut off, as failed",
     }
     return "  " + ink.paint(f"* {text[op.verb]()}", "blue")
 

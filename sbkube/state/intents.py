@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from sbkube.errors import StateError
+from sbkube.models.deployment_state import LockTarget
 from sbkube.models.outcome import OpState, Outcome
-from sbkube.models.plan import Operation
+from sbkube.models.plan import Operation, Verb
 from sbkube.state.blobs import (
     BlobBatch,
     BlobStore,
@@ -21,7 +22,7 @@ from sbkube.state.blobs import (
     release_identity,
 )
 from sbkube.state.records import meta, sensitive_digest
-from sbkube.state.tables import deployed_resources, events, helm_releases
+from sbkube.state.tables import app_deployments, deployed_resources, deployments, events, helm_releases
 from sbkube.state.writing import database_now
 
 HELM = "helm"
@@ -289,3 +290,19 @@ def _raw_of_revision(conn: Connection, row: Any) -> str | None:
         c.after_blob.is_not(None),
     )
     return conn.execute(query.order_by(c.id.desc()).limit(1)).scalar()
+
+
+def last_action(conn: Connection, target: LockTarget, namespace: str, name: str) -> tuple[Any, ...] | None:
+    """(row, app, deployment's id, its status, its lock token) of a release's newest action, repairs left out."""
+    c, d = helm_releases.c, deployments.c
+    query = (
+        select(helm_releases, app_deployments.c.app_name, d.deployment_id.label("public_id"))
+        .add_columns(d.status.label("run_status"), d.lock_token)
+        .join(deployments, d.id == c.deployment_id)
+        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
+        .where(c.namespace == namespace, c.release_name == name, c.verb != Verb.HELM_REPAIR.value)
+        .where(c.state != OpState.ABANDONED.value)
+        .where(d.project == target.project, d.cluster_uid == target.cluster_uid)
+    )
+    row = conn.execute(query.order_by(c.id.desc()).limit(1)).first()
+    return None if row is None else (row, row.app_name, row.public_id, row.run_status, row.lock_token)

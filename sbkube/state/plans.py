@@ -1,8 +1,9 @@
 """Plans as they are stored: one blob for the plan, one for each app, and bodies by reference.
 
 Bodies are shared with the rows of the operations; images of changes are left out here, since each operation keeps
-its own before and after. An app that holds anything sensitive is encrypted as a whole, because its field changes
-and notes may repeat it.
+its own before and after. Only Helm actions have no rows for their objects before they have ended: the images from
+before are kept with the plan, so that a run that was cut off can be settled and undone. An app that holds anything
+sensitive is encrypted as a whole, because its field changes and notes may repeat it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 from sbkube.errors import StateError
 from sbkube.models.plan import AppPlan, Plan
 from sbkube.models.plan_json import Body, app_from_json, app_to_json, header_from_json, header_to_json
-from sbkube.state.blobs import BlobBatch, BlobStore, is_secret, object_identity
+from sbkube.state.blobs import BlobBatch, BlobStore, image, is_secret, object_identity
 from sbkube.state.tables import NOT_KEPT
 
 REFERENCE = "blob"
@@ -35,9 +36,13 @@ def store_plan(plan: Plan, batch: BlobBatch) -> str | None:
     """Put a plan into a batch; returns the blob's name."""
 
     def keep(value: Any, body: Body) -> Any:
-        if body.role in ("before", "after"):
+        if body.role == "after" or (body.role == "before" and not body.release):
             return None
-        sensitive = body.sensitive or is_secret(value)
+        sensitive = is_secret(value)
+        if body.role == "before":
+            value = image(value)
+        else:
+            sensitive = sensitive or body.sensitive
         return {REFERENCE: batch.add(value, _identity(body), sensitive=sensitive)}
 
     apps = []

@@ -33,11 +33,11 @@ from sbkube.models.deployment_state import (
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
-from sbkube.ports import Recorded
-from sbkube.state import closings, history, inventory, locks, plans, transfer, unrecorded
+from sbkube.ports import Recorded, ReleaseAction
+from sbkube.state import closings, history, inventory, locks, plans, rows, transfer, unrecorded
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
-from sbkube.state.intents import IntentWriter, raw_before
+from sbkube.state.intents import IntentWriter, last_action, raw_before
 from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_event, warning
 from sbkube.state.records import insert_deployment
 from sbkube.state.tables import app_deployments, deployments
@@ -297,6 +297,17 @@ class DeploymentTracker:
         with self.database.reading() as conn:
             key = history.resolve(conn, deployment_id)
             return raw_before(conn, self.database.store, key, operation)
+
+    def last_action(self, target: LockTarget, namespace: str, name: str) -> ReleaseAction | None:
+        """The newest Helm action of the target's deployments on a release, repairs left out."""
+        with self.database.reading() as conn:
+            found = last_action(conn, target, namespace, name)
+            if found is None:
+                return None
+            row, app, public_id, status, token = found
+            held = locks.held_by(conn, target)
+            live = not DeploymentStatus(status).ended and bool(token) and held is not None and held[0] == token
+            return ReleaseAction(rows.release_record(row, app), public_id, live)
 
     def closing_hash(self, deployment_id: str) -> str:
         """The hash that ends the chain with this deployment, "" before it has ended."""
