@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from sbkube.engine.compare import Live
-from sbkube.engine.evidence import Overseer
-from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import ClusterError, HelmError, Interrupted, SbkubeError
-from sbkube.health.finished import Ending, ending
-from sbkube.models.health import Culprit
-from sbkube.models.outcome import ObjectImages, OpState, Outcome
+from sbkube.engine.creation import create_owned
+from sbkube.engine.hands import TRIES, Done, Hands, key_of, planned_before, until_gone
+from sbkube.engine.recover import settle_object
+from sbkube.engine.release_actions import (
+    ReleaseFailed,
+    install_release,
+    release_done,
+    repair_release,
+    rollback_release,
+    run_hook,
+    uninstall_release,
+    upgrade_release,
+)
+from sbkube.errors import ClusterError, ClusterUnreachable, SbkubeError
+from sbkube.models.deployment_state import ResourceRecord
+from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Operation, Verb
-from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, migrate, order
-from sbkube.plan.labels import HELM_MANAGER, MANAGER
-from sbkube.ports import CancelToken, Json, Lock
-
-_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """What an action needs: the world, the lock that is checked before each request, and the stop sign."""
-
-    world: Surroundings
-    lock: Lock
-    cancel: CancelToken
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What an action saw and left."""
-
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
-    release: ReleaseRecord | None = None
-    previous: ReleaseRecord | None = None
-    objects: tuple[ObjectImages, ...] = ()
-    note: str = ""
+from sbkube.plan.labels import MANAGER
+from sbkube.ports import Json
 
 
 def perform(operation: Operation, hands: Hands) -> Outcome:
-    """Do one operation. Errors of ours become a failed outcome; anything else is a bug and is let through."""
+    """Do one operation. Errors of ours become a failed outcome; anything else is a bug and is let through.
+
+    When an answer was lost, the object itself tells; when it cannot be read either, the intent stays open.
+    """
     clock = hands.world.clock
     started = clock.now()
     try:
         hands.lock.check()
         done = ACTIONS[operation.verb](operation, hands)
+    except ClusterUnreachable as error:
+        return _unanswered(operation, hands, error, started)
     except SbkubeError as error:
         return _failed(operation, hands, error, started)
     return Outcome(
@@ -64,6 +54,37 @@ def perform(operation: Operation, hands: Hands) -> Outcome:
         release=done.release,
         previous=done.previous,
         objects=done.objects,
+    )
+
+
+def _unanswered(operation: Operation, hands: Hands, error: ClusterUnreachable, started: Any) -> Outcome:
+    if operation.release is not None or operation.key is None:
+        return _failed(operation, hands, error, started)
+    try:
+        found = settle_object(_row(operation, started), hands.world)
+    except SbkubeError:
+        now = hands.world.clock.now()
+        text = f"{error}; nobody knows what came of it"
+        return Outcome(operation.id, OpState.INTENDED, started, now, reason=error.slug, message=text)
+    if found.ok:
+        return replace(found, reason="", message="the answer was lost; the object shows that it was done")
+    return _failed(operation, hands, error, started)
+
+
+def _row(operation: Operation, started: Any) -> ResourceRecord:
+    """An operation as its intent is recorded."""
+    return ResourceRecord(
+        id=0,
+        app_name=operation.app,
+        operation=operation.id,
+        key=key_of(operation),
+        verb=operation.verb.value,
+        state=OpState.INTENDED,
+        intent=operation.desired,
+        before=planned_before(operation),
+        uid=operation.uid,
+        resource_version_before=operation.resource_version,
+        started_at=started,
     )
 
 
@@ -92,35 +113,31 @@ def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any
 def _look(operation: Operation, hands: Hands) -> Done:
     """The release after a failure; when even looking fails, the record says less but nothing false."""
     try:
-        return _release_done(operation, hands, None)
+        return release_done(operation, hands, None)
     except SbkubeError:
         return Done()
 
 
-def planned_before(operation: Operation) -> Mapping[str, Any] | None:
-    """The live object that the plan was made against."""
-    return operation.changes[0].before if operation.changes and operation.key else None
-
-
-def _key(operation: Operation) -> ResourceKey:
-    assert operation.key is not None, operation.id
-    return operation.key
-
-
 def apply_object(operation: Operation, hands: Hands) -> Done:
-    """Server-side apply bound to the uid and version that were planned against.
+    """Server-side apply bound to the uid and version that were planned against; a plain create of what was absent.
 
     When the object has moved since, it is read again; we go on only if the difference is still the planned one.
     """
-    cluster, key = hands.world.cluster, _key(operation)
+    cluster, key = hands.world.cluster, key_of(operation)
     before = planned_before(operation)
     body = dict(operation.desired or {})
-    for _ in range(_TRIES):
+    if before is None and not operation.uid:
+        return Done(after=create_owned(body, hands))
+    started = hands.world.clock.now()
+    for _ in range(TRIES):
         try:
             after = cluster.apply(_bound(body, before), manager=MANAGER, force=operation.force)
         except ClusterError as error:
             if before is None or not error.conflict or error.causes:
                 raise
+            # A request whose answer was lost is sent again, and then meets what it has done itself.
+            if (done := settle_object(_row(operation, started), hands.world)).ok and done.after:
+                return Done(before=before, after=done.after)
             before = _moved(operation, hands, key, body)
             hands.lock.check()
             continue
@@ -156,37 +173,27 @@ def create_object(operation: Operation, hands: Hands) -> Done:
 
 def delete_object(operation: Operation, hands: Hands) -> Done:
     """Delete exactly the object that was planned; what takes others along is waited for until it is gone."""
-    key = _key(operation)
+    key = key_of(operation)
     hands.world.cluster.delete(key, uid=operation.uid)
     if key.kind in order.DATA_BEARING:
-        _until_gone(operation, hands, key)
+        until_gone(operation, hands, key)
     return Done(before=planned_before(operation))
 
 
-def _until_gone(operation: Operation, hands: Hands, key: ResourceKey) -> None:
-    """Until an object is gone or another has its name; raises ClusterError after the operation's timeout."""
-    clock = hands.world.clock
-    deadline = clock.monotonic() + operation.timeout
-    while (live := hands.world.cluster.get(key)) is not None and live["metadata"].get("uid") == operation.uid:
-        if hands.cancel.wait(0.1) or clock.monotonic() > deadline:
-            raise ClusterError(f"{key} is still being deleted", code=409, reason="Terminating")
-
-
 def recreate_object(operation: Operation, hands: Hands) -> Done:
-    """Delete, wait until it is gone, apply."""
-    cluster, key = hands.world.cluster, _key(operation)
+    """Delete, wait until it is gone, create."""
+    cluster, key = hands.world.cluster, key_of(operation)
     cluster.delete(key, uid=operation.uid, propagation="Foreground")
-    _until_gone(operation, hands, key)
+    until_gone(operation, hands, key)
     hands.lock.check()
-    after = cluster.apply(operation.desired or {}, manager=MANAGER, force=operation.force)
-    return Done(before=planned_before(operation), after=after)
+    return Done(before=planned_before(operation), after=create_owned(operation.desired or {}, hands))
 
 
 def migrate_object(operation: Operation, hands: Hands) -> Done:
     """Make ours what client-side tools own, bound to the version that was read; none of its fields changes."""
-    cluster, key = hands.world.cluster, _key(operation)
+    cluster, key = hands.world.cluster, key_of(operation)
     before: Mapping[str, Any] | None = planned_before(operation)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         if before is None or before["metadata"].get("uid") != operation.uid:
             raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409)
         managers = migrate.predecessors(before)
@@ -205,15 +212,15 @@ def migrate_object(operation: Operation, hands: Hands) -> Done:
 
 def clear_object(operation: Operation, hands: Hands) -> Done:
     """Delete an object of a release, and wait until it is gone, so that Helm can create it anew."""
-    key = _key(operation)
+    key = key_of(operation)
     hands.world.cluster.delete(key, uid=operation.uid, propagation="Foreground")
-    _until_gone(operation, hands, key)
+    until_gone(operation, hands, key)
     return Done(before=planned_before(operation))
 
 
 def forget_object(operation: Operation, hands: Hands) -> Done:
     """See once more that the object we left is gone; nothing is sent that changes anything."""
-    key = _key(operation)
+    key = key_of(operation)
     live = hands.world.cluster.get(key)
     if live is not None and live["metadata"].get("uid") == operation.uid:
         raise ClusterError(f"{key} is there after all", code=409, reason="Conflict")
@@ -222,165 +229,13 @@ def forget_object(operation: Operation, hands: Hands) -> Done:
 
 def label_object(operation: Operation, hands: Hands) -> Done:
     """Merge our labels onto an object that Helm owns; one that Helm did not keep is no error."""
-    cluster, key = hands.world.cluster, _key(operation)
+    cluster, key = hands.world.cluster, key_of(operation)
     before = cluster.get(key)
     if before is None:
         return Done(note="the object is gone already")
-    return Done(before=before, after=cluster.merge(key, operation.desired or {}, manager=MANAGER))
-
-
-def _release(operation: Operation) -> ReleaseSpec:
-    assert operation.release is not None, operation.id
-    return operation.release
-
-
-class ReleaseFailed(HelmError):
-    """A Helm action failed, and we know which pod is to blame (if any)."""
-
-    def __init__(self, error: SbkubeError, culprit: Culprit | None) -> None:
-        super().__init__(f"{culprit}" if culprit else error.message, subject=error.subject, hint=error.hint)
-        self.culprit = culprit
-
-
-def _overseen(operation: Operation, hands: Hands, act: Callable[[Overseer], ReleaseRecord]) -> Done:
-    """Run a Helm action under an overseer, so that a pod that cannot start ends it early and is named.
-
-    With `atomic` Helm must get the chance to undo its work, so it is not stopped.
-    """
-    spec = _release(operation)
-    _refuse_moved(operation, hands)
-    keys = [change.key for change in operation.changes]
-    with Overseer(hands.world, keys, hands.cancel, may_stop=spec.wait and not spec.atomic) as overseer:
-        try:
-            return _release_done(operation, hands, act(overseer))
-        except (HelmError, Interrupted) as error:
-            if isinstance(error, Interrupted) and hands.cancel.is_set():
-                raise
-            raise ReleaseFailed(error, overseer.blame() if spec.wait else None) from error
-
-
-def _refuse_moved(operation: Operation, hands: Hands) -> None:
-    """A release that somebody else acted on since the plan was made is left alone."""
-    spec = _release(operation)
-    history = hands.world.helm.history(spec.name, spec.namespace)
-    newest = max((record.revision for record in history), default=0)
-    if newest != operation.revision:
-        raise HelmError(
-            f"release {spec.namespace}/{spec.name} is at revision {newest}, not {operation.revision} as planned",
-            hint="somebody else has changed it; look at `sbkube diff` and apply again",
-        )
-
-
-def install_release(operation: Operation, hands: Hands) -> Done:
-    """First install of a release."""
-    return _overseen(operation, hands, lambda token: hands.world.helm.install(_release(operation), token))
-
-
-def upgrade_release(operation: Operation, hands: Hands) -> Done:
-    """A new revision of a release."""
-    return _overseen(operation, hands, lambda token: hands.world.helm.upgrade(_release(operation), token))
-
-
-def rollback_release(operation: Operation, hands: Hands) -> Done:
-    """A new revision with the content of an old one."""
-    spec, target = _release(operation), operation.target_revision
-    return _overseen(operation, hands, lambda token: hands.world.helm.rollback(spec, target, token))
-
-
-def uninstall_release(operation: Operation, hands: Hands) -> Done:
-    """Remove a release and its objects."""
-    spec = _release(operation)
-    previous = _stored(operation, hands)
-    hands.world.helm.uninstall(
-        spec.name, spec.namespace, timeout=operation.timeout, wait=True, disable_hooks=spec.disable_hooks
-    )
-    return Done(previous=previous, objects=_images(operation, hands))
-
-
-def _release_done(operation: Operation, hands: Hands, record: ReleaseRecord | None) -> Done:
-    spec = _release(operation)
-    history = {r.revision: r for r in hands.world.helm.history(spec.name, spec.namespace)}
-    newest = record or (history[max(history)] if history else None)
-    return Done(release=newest, previous=history.get(operation.revision), objects=_images(operation, hands))
-
-
-def repair_release(operation: Operation, hands: Hands) -> Done:
-    """Mark the revision of a cut off action as failed, bound to the version that was read."""
-    cluster, helm, spec = hands.world.cluster, hands.world.helm, _release(operation)
-    for _ in range(_TRIES):
-        stuck = _stored(operation, hands)
-        if stuck is None or not stuck.stuck:
-            return Done(release=stuck, previous=stuck, note="it was freed by somebody meanwhile")
-        note = f"sbkube: {stuck.status} was cut off; marked as failed"
-        body = helm.storage_object(stuck, status="failed", description=note)
-        live = cluster.get(ResourceKey.of(body))
-        if live is None:
-            raise HelmError(f"revision {stuck.revision} of {spec.namespace}/{spec.name} is gone")
-        bound = {"labels": body["metadata"]["labels"], "resourceVersion": live["metadata"]["resourceVersion"]}
-        try:
-            cluster.merge(ResourceKey.of(body), {"metadata": bound, "data": body["data"]}, manager=HELM_MANAGER)
-        except ClusterError as error:
-            if not error.conflict:
-                raise
-            hands.lock.check()
-            continue
-        return Done(release=_stored(operation, hands), previous=stuck, note=f"was {stuck.status}")
-    raise HelmError(f"the record of {spec.namespace}/{spec.name} changes faster than it can be repaired")
-
-
-def run_hook(operation: Operation, hands: Hands) -> Done:
-    """Run one hook as Helm does: create it, wait for its end, delete it where its policy says so."""
-    cluster, key = hands.world.cluster, _key(operation)
-    live = cluster.get(key)
-    if live is None or live["metadata"].get("uid") != operation.uid:
-        if live is not None:
-            cluster.delete(key, uid=live["metadata"]["uid"])
-            _until_gone(replace(operation, uid=live["metadata"]["uid"]), hands, key)
-            hands.lock.check()
-        live = cluster.create(operation.desired or {}, manager=HELM_MANAGER)
-    ended = _until_ended(operation, hands, key, live)
-    policy = _hook_policies(operation)
-    word = "hook-succeeded" if ending(ended) is Ending.SUCCEEDED else "hook-failed"
-    if word in policy:
-        hands.lock.check()
-        cluster.delete(key, uid=ended["metadata"]["uid"])
-    if word == "hook-failed":
-        raise HelmError(f"the hook {key} has failed", hint=f"see the logs of {key}")
-    return Done(after=ended)
-
-
-def _hook_policies(operation: Operation) -> str:
-    notes = ((operation.desired or {}).get("metadata") or {}).get("annotations") or {}
-    return str(notes.get("helm.sh/hook-delete-policy", ""))
-
-
-def _until_ended(operation: Operation, hands: Hands, key: ResourceKey, live: Json) -> Json:
-    """The hook's object when it has ended; raises HelmError after the operation's timeout."""
-    clock = hands.world.clock
-    deadline = clock.monotonic() + operation.timeout
-    while ending(live) is Ending.RUNNING:
-        if clock.monotonic() > deadline:
-            raise HelmError(f"the hook {key} has not ended after {operation.timeout:g} s")
-        if hands.cancel.wait(0.1):
-            raise Interrupted(f"stopped while the hook {key} was running")
-        found = hands.world.cluster.get(key)
-        if found is None or found["metadata"].get("uid") != live["metadata"].get("uid"):
-            raise HelmError(f"the hook {key} was deleted by somebody while it was running")
-        live = found
-    return live
-
-
-def _stored(operation: Operation, hands: Hands) -> ReleaseRecord | None:
-    spec = _release(operation)
-    history = hands.world.helm.history(spec.name, spec.namespace)
-    return next((r for r in history if r.revision == operation.revision), None)
-
-
-def _images(operation: Operation, hands: Hands) -> tuple[ObjectImages, ...]:
-    """Before (from the plan) and after (read now) of every object of the release."""
-    live = Live(hands.world)
-    live.observe(change.key for change in operation.changes)
-    return tuple(ObjectImages(c.key, c.before, live.get(c.key)) for c in operation.changes)
+    patch = dict(operation.desired or {})
+    patch["metadata"] = {**(patch.get("metadata") or {}), "uid": before["metadata"]["uid"]}
+    return Done(before=before, after=cluster.merge(key, patch, manager=MANAGER))
 
 
 ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from sbkube.engine.actions import Hands, perform
+from sbkube.engine.actions import perform
+from sbkube.engine.hands import Hands
 from sbkube.engine.lock import RunLock
 from sbkube.engine.schedule import Fate, Schedule
 from sbkube.engine.surroundings import REQUESTS, Surroundings
@@ -177,7 +178,8 @@ class _Execution:
             return
         self._running -= len(arrived)
         self.outcomes.extend(outcome for _, outcome in arrived)
-        writes = [outcome for op, outcome in arrived if op.verb.writes]
+        # What nobody knows stays open: the next command finds out.
+        writes = [outcome for op, outcome in arrived if op.verb.writes and not outcome.state.open]
         if writes:
             self.journal.settle(writes)
         for op, outcome in arrived:

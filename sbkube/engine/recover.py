@@ -110,7 +110,7 @@ def _created(row: ResourceRecord, live: Json, world: Surroundings) -> Verdict:
     if row.intent is None:
         return _done(live)
     would = _would_be(row, live, world)
-    if would is None or _changes_nothing(live, would):
+    if would is None or not diff.compare(live, would):
         return _done(live)
     return _done(would, "interrupted after it was done; somebody has changed it since")
 
