@@ -58,13 +58,16 @@ SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
     "metadata": {"name": "web", "labels": {"a": "b"}},
-    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "name": "http"}, {"port": 53, "protocol": "UDP"}]},
+    "spec": {
+        "selector": {"app": "web"},
+        "ports": [{"port": 80, "name": "http"}, {"port": 53, "protocol": "UDP", "name": "dns"}],
+    },
 }
 WORKLOAD = deployment("web", fail="")
 WORKLOAD["spec"]["template"]["spec"]["containers"][0] |= {
     "ports": [{"containerPort": 80}],
     "env": [{"name": "A", "value": "1"}],
-    "resources": {"requests": {"cpu": "1000m"}, "limits": {}},
+    "resources": {"requests": {"cpu": "1000m"}},
     "args": ["x"],
 }
 
