@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 from sbkube._version import __version__
 from sbkube.api.opening import before_any_write
 from sbkube.api.outcomes import dump, read_back
-from sbkube.api.planning import Planning
-from sbkube.errors import ClusterError, HelmError, PlanRefused, ProjectError, RecordLost, SurroundingsError
+from sbkube.api.undoing import Rollback, Undoing
+from sbkube.errors import PlanRefused, RecordLost
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
-    from sbkube.engine.lock import RunLock
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run: its record with everything below, and the process exit code that goes with it."""
+    """A finished run: its record with everything below, and the process exit code that goes with it.
+
+    `rollback` is what became of undoing it, where it failed and the project wants that.
+    """
 
     record: DeploymentDetail
     outcomes: tuple[Outcome, ...]
     exit_code: int
+    rollback: Rollback | None = None
 
 
 def exit_code(status: DeploymentStatus) -> int:
@@ -35,7 +39,7 @@ def exit_code(status: DeploymentStatus) -> int:
     return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: 130}.get(status, 1)
 
 
-class Running(Planning):
+class Running(Undoing):
     """Doing what a plan says, and clearing up after runs that were cut off."""
 
     def execute(
@@ -55,6 +59,7 @@ class Running(Planning):
             world, self.target, command, wait=wait_for_lock, cluster_lock=not self._where.no_cluster_lock
         )
         record: DeploymentRecord | None = None
+        newest: DeploymentRecord | None = None
         try:
             self._refuse_stale()
             if plan.purpose == "apply":
@@ -66,8 +71,15 @@ class Running(Planning):
                     "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
                 )
             run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
-            record = run.record
-            self._undo_failed(plan, record, lock)
+            record = newest = run.record
+            automatic = {"on_failure": "rollback"}
+            undone = self._undo_failed(
+                plan,
+                record,
+                lambda undo: execute(undo, self._describe(undo, "rollback", automatic), world, lock, self.cancel),
+            )
+            if undone and undone.record:
+                newest = undone.record.deployment
             detail = read_back(self.ledger.detail, run)
         except RecordLost as error:
             where = dump(error, self.ledger)
@@ -75,8 +87,8 @@ class Running(Planning):
             raise
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS
-            lock.release(record, gone=plan.purpose == "delete" and done)
-        return Result(detail, run.outcomes, exit_code(run.record.status))
+            lock.release(newest, gone=plan.purpose == "delete" and done)
+        return Result(detail, run.outcomes, exit_code(run.record.status), undone)
 
     def _refuse_stale(self) -> None:
         """Under the lock: the plan must still be made on top of the newest deployment."""
@@ -87,34 +99,6 @@ class Running(Planning):
                 f"{who} deployed {self.config.name} since this plan was made; nothing was changed",
                 hint="run the command again to plan on top of that",
             )
-
-    def _undo_failed(self, plan: Plan, record: DeploymentRecord, lock: RunLock) -> None:
-        """`on_failure: rollback`: undo a failed apply (failed apps, or all) as a deployment of its own.
-
-        The failed run stays what it is, and so does its exit code. What others changed
-        meanwhile is not overwritten: then the rollback is refused, and the output says so.
-        """
-        from sbkube.engine.execute import execute
-        from sbkube.engine.rollback import plan_rollback
-        from sbkube.engine.undo import Undo
-
-        failed = {DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED}
-        settings = self.config.settings
-        if settings.on_failure != "rollback" or plan.purpose != "apply" or record.status not in failed:
-            return
-        detail = self.ledger.detail(record.deployment_id)
-        bad = tuple(app.app_name for app in detail.apps if app.status in failed)
-        apps = bad if settings.rollback_scope == "app" else ()
-        try:
-            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, apps=apps))
-            execute(
-                undo, self._describe(undo, "rollback", {"on_failure": "rollback"}), self.world, lock, self.cancel
-            )
-        except (ProjectError, SurroundingsError, ClusterError, HelmError) as error:
-            # The cluster was changed by now: the failed run's own exit code stays.
-            problems = error.problems if isinstance(error, ProjectError) else ()
-            reasons = "; ".join(str(p) for p in problems) or str(error)
-            self.world.emit("warning", message=f"the failed deployment was not rolled back: {reasons}")
 
     def settle(self) -> None:
         """Before a plan that will be executed: settle interrupted runs, so that the plan knows what they did."""

@@ -139,6 +139,10 @@ def _finish(session: Session, masked: Plan, result: Any, run: Run) -> None:
             from sbkube.report import run as report
 
             session.terminal.out(report.render(result.record, ink=session.ink))
+            if result.rollback:
+                session.terminal.out(
+                    report.undone(result.rollback.record, result.rollback.reason, ink=session.ink)
+                )
         return
     from sbkube.report import machine
 
@@ -147,5 +151,6 @@ def _finish(session: Session, masked: Plan, result: Any, run: Run) -> None:
         "summary": masked.counts(),
         "deployment": machine.detail(result.record),
         "warnings": list(masked.warnings),
+        "rollback": machine.rollback(result.rollback.record, result.rollback.reason) if result.rollback else None,
     }
     session.emit(run.command, lambda: content, str)

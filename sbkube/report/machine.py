@@ -185,6 +185,14 @@ def detail(value: DeploymentDetail) -> Document:
     }
 
 
+def rollback(value: DeploymentDetail | None, reason: str) -> Document:
+    """What became of an automatic rollback; `reason` says why there was none."""
+    if value is None:
+        return {"deployment_id": None, "status": "refused", "error": reason}
+    record = value.deployment
+    return {"deployment_id": record.deployment_id, "status": record.status.value, "error": record.error_message}
+
+
 def _app(app: AppDeploymentRecord) -> Document:
     return {
         "name": app.app_name,

@@ -31,6 +31,14 @@ def render(detail: DeploymentDetail, *, ink: Ink) -> str:
     return "\n".join(lines).lstrip("\n")
 
 
+def undone(rollback: DeploymentDetail | None, reason: str, *, ink: Ink) -> str:
+    """What became of undoing a failed run: its summary, or why it was not undone."""
+    if rollback is None:
+        text = f"not rolled back: {reason}"
+        return "\n" + ink.red(text) + ink.dim("\nwhen that is settled: sbkube rollback")
+    return "\n" + render(rollback, ink=ink)
+
+
 def tally(detail: DeploymentDetail) -> str:
     """`2 created, 1 changed, 1 failed`, or `nothing to do`."""
     done = Counter(did(r) for r in detail.resources if r.state is OpState.APPLIED)

@@ -159,7 +159,8 @@ class FakeProject:
         self.listener(Event("app.ended", NOW + timedelta(seconds=2), app="web", status="success"))
         status = self.api.ends
         code = 0 if status is DeploymentStatus.SUCCESS else 1
-        return SimpleNamespace(record=detail(status=status, command=args["command"]), exit_code=code, outcomes=())
+        record = detail(status=status, command=args["command"])
+        return SimpleNamespace(record=record, exit_code=code, outcomes=(), rollback=self.api.rollback)
 
     def status(self, apps: tuple[str, ...] = ()) -> Any:
         bad = Health(HealthStatus.IN_PROGRESS, "LessReady", "0 of 1 ready")
@@ -219,6 +220,7 @@ class FakeApi:
         self.closed = 0
         self.effect = Effect.CHANGE
         self.ends = DeploymentStatus.SUCCESS
+        self.rollback: Any = None
         self.fails: BaseException | None = None
 
     def __call__(self) -> FakeApi:

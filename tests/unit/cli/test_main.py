@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -254,6 +255,19 @@ def test_a_saved_plan_is_executed_as_it_is(sbkube: Any) -> None:
     for more in ("--app web", "--no-prune"):
         run = sbkube(f"apply --plan p.json {more}")
         assert run.code == 2 and not run.executed
+
+
+def test_what_became_of_an_automatic_rollback_is_told(sbkube: Any) -> None:
+    api = FakeApi()
+    api.ends = DeploymentStatus.FAILED
+    api.rollback = SimpleNamespace(record=None, reason="ConfigMap/a was changed since")
+    run = sbkube("apply", api=api)
+    assert run.code == 1 and "not rolled back: ConfigMap/a was changed since" in run.out
+    document = json.loads(sbkube("apply -o json", api=api).out)
+    assert document["rollback"] == {
+        "deployment_id": None, "status": "refused", "error": "ConfigMap/a was changed since",
+    }  # fmt: skip
+    assert json.loads(sbkube("apply -o json").out)["rollback"] is None
 
 
 def test_no_prune_is_passed_on(sbkube: Any) -> None:
