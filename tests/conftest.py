@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from postgres import Server
 
+# A busy machine is no failure: how long an example takes says nothing about what it shows.
+settings.register_profile("sbkube", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sbkube")
+
+_FOREIGN = {"KUBECONFIG", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"}
 _KEPT = {"SBKUBE_TEST_KUBECONFIG", "SBKUBE_TEST_POSTGRES_URL", "SBKUBE_TEST_CACHE"}
 
 
@@ -20,7 +26,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Every test has a home folder and an environment of its own."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if (name.startswith("SBKUBE_") and name not in _KEPT) or name.startswith("HELM_") or name == "KUBECONFIG":
+        if (name.startswith("SBKUBE_") and name not in _KEPT) or name.startswith("HELM_") or name in _FOREIGN:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("SBKUBE_STATE_URL", str(home / "deployments.db"))
