@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from sbkube.models.deployment_state import (
@@ -24,7 +25,7 @@ from sbkube.models.outcome import Event, Outcome
 from sbkube.models.plan import Operation, Plan
 from sbkube.models.release import ReleaseRecord, ReleaseSpec, RenderedChart
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
-from sbkube.models.source import WebAnswer, WebRequest
+from sbkube.models.source import Repository, WebAnswer, WebRequest
 
 Json = dict[str, Any]
 
@@ -308,3 +309,23 @@ class Web(Protocol):
 
         Raises SourceUnavailable with the server's reason for everything but 2xx, 304 and, where asked for, 401.
         """
+
+
+class GitPort(Protocol):
+    """Reading git repositories. Safe for use from several threads."""
+
+    def resolve(self, repository: Repository, revision: str) -> str:
+        """The commit (40 hex digits) that a branch, tag or commit means now; empty: the default branch.
+
+        Raises SourceUnavailable.
+        """
+
+    def check_out(self, repository: Repository, commit: str, folder: Path) -> None:
+        """Write the files of a commit into an empty folder, without history. Raises SourceUnavailable."""
+
+
+class Kustomize(Protocol):
+    """Building kustomizations. Safe for use from several threads."""
+
+    def build(self, folder: Path) -> str:
+        """The manifests of a kustomization; raises RenderError with its message, ToolMissing without a program."""

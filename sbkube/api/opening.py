@@ -74,6 +74,7 @@ class Opened:
         """Everything real, connected on first use; raises SurroundingsError or StateError."""
         from sbkube.edges import clock, cluster, helm, kubeconfig, lease
         from sbkube.edges.access import minimal
+        from sbkube.edges.kustomize import KustomizeProgram
         from sbkube.engine.surroundings import Surroundings
         from sbkube.state import locks
 
@@ -83,12 +84,14 @@ class Opened:
         port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
         leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
         system = clock.SystemClock()
-        return Surroundings(http, port, self.ledger, leases, system, self._listener, self.catalogue)
+        builder = KustomizeProgram(self._environ)
+        return Surroundings(http, port, self.ledger, leases, system, self._listener, self.catalogue, builder)
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """Where charts and files come from; nothing is fetched before it is needed."""
         from sbkube.edges.docker_logins import DockerLogins
+        from sbkube.edges.git import Git
         from sbkube.edges.web import HttpWeb
         from sbkube.sources.cache import Cache, default_folder
         from sbkube.sources.catalogue import Catalogue
@@ -99,7 +102,8 @@ class Opened:
         web = HttpWeb(config.settings.proxies(self._environ), self._fetching)
         downloads = Downloads(web, Cache(default_folder(self._environ)), offline=self._where.offline)
         lock = LockFile(config.folder / FILE_NAME, locked=self._where.locked)
-        return Catalogue(config.repositories(), downloads, lock, DockerLogins(self._environ))
+        git = Git(config.settings.proxies(self._environ))
+        return Catalogue(config.repositories(), downloads, lock, git, DockerLogins(self._environ))
 
     def _fetching(self, url: str, done: int, total: int) -> None:
         """Tell the listener how far a download is."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sbkube.apps import helm, noop, yaml
+from sbkube.apps import git, helm, http, kustomize, noop, yaml
 from sbkube.apps.base import AppType
 
 APP_TYPES: dict[str, AppType] = {
     "helm": AppType("helm", helm.HelmSpec, helm.render),
     "yaml": AppType("yaml", yaml.YamlSpec, yaml.render),
+    "kustomize": AppType("kustomize", kustomize.KustomizeSpec, kustomize.render),
+    "http": AppType("http", http.HttpSpec, http.render, http.fetch),
+    "git": AppType("git", git.GitSpec, git.render),
     "noop": AppType("noop", noop.NoopSpec, noop.render),
 }
 
-NOT_YET_TYPES = frozenset({"kustomize", "git", "http", "action", "exec", "hook"})
+NOT_YET_TYPES = frozenset({"action", "exec", "hook"})

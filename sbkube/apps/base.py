@@ -10,10 +10,13 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text
-from sbkube.errors import Place
+from sbkube.errors import Place, ToolMissing
 from sbkube.models.release import ReleaseSpec, RenderedChart
 from sbkube.models.resource import Manifest
+from sbkube.models.source import Repository
 from sbkube.sources.catalogue import Catalogue
+
+MASKED = "(masked)"  # stands for what may be secret in the record of a spec
 
 
 class Where(Protocol):
@@ -72,9 +75,17 @@ class AppSpec(BaseModel):
         """Where one of its fields stands."""
         return self._where(*path) if self._where else None
 
+    def checkouts(self, named: Mapping[str, Repository]) -> dict[str, Repository]:
+        """Git repositories that this app makes known to others, by name; `named` are those of the settings."""
+        return {}
+
     def snapshot(self) -> dict[str, Any]:
         """The spec as it is recorded with a deployment: JSON, without anything secret."""
         return {"type": self.type, **self.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _no_kustomize(folder: Path) -> str:
+    raise ToolMissing(f"nothing here can build {folder}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +94,14 @@ class RenderContext:
 
     `catalogue` fetches what comes from elsewhere; it raises SourceUnavailable.
 
-    `render_chart` renders a release as its next revision would be; it raises RenderError.
+    `render_chart` renders a release as its next revision would be, `build_kustomization` a folder's
+    kustomization; both raise RenderError.
     """
 
     folder: Path
     namespace: str
     render_chart: Callable[[ReleaseSpec], RenderedChart]
+    build_kustomization: Callable[[Path], str] = _no_kustomize
     cleanup_metadata: bool = True
     timeout: float = 600.0
     force_conflicts: bool = False
@@ -120,8 +133,10 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class AppType:
-    """One kind of app: its spec and what it contributes to a plan."""
+    """One kind of app: its spec, what it contributes to a plan, and what it puts into the project's folder before
+    any app is rendered."""
 
     name: str
     spec: type[AppSpec]
     render: Callable[[Any, RenderContext], Rendered]
+    fetch: Callable[[Any, RenderContext], None] | None = None

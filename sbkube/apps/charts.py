@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sbkube.apps.base import RenderContext
+from sbkube.apps.bases import base_of
 from sbkube.errors import ConfigError, Place, RenderError
 from sbkube.sources.catalogue import Fetched
 from sbkube.sources.problems import did_you_mean
+from sbkube.sources.trees import tree_digest
 from sbkube.sources.yaml_reader import decode, digest, read_file, read_one, shown
 
 ARCHIVES = (".tgz", ".tar.gz")
@@ -20,7 +20,7 @@ ARCHIVES = (".tgz", ".tar.gz")
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart that is here: `path` is a folder or an archive; `source` says where it was fetched from."""
+    """A chart that is here: `path` is a folder or an archive; `source` names it in records."""
 
     path: Path
     name: str
@@ -37,13 +37,15 @@ def find_chart(reference: str, wanted: str, context: RenderContext, place: Place
     """
     if _is_remote(reference, context):
         return fetched_chart(context.catalogue.chart(reference, wanted, place), place)
-    return load_chart(reference, context.folder, place)
+    base = base_of(reference, context, place)
+    chart = load_chart(base.path, base.folder, place)
+    return replace(chart, source=base.name(chart.path))
 
 
 def _is_remote(reference: str, context: RenderContext) -> bool:
     if reference.startswith(("oci://", "https://", "http://")):
         return True
-    if reference.startswith((".", "/")) or "/" not in reference:
+    if reference.startswith((".", "/", "${")) or "/" not in reference:
         return False
     return context.catalogue.knows(reference.partition("/")[0]) or not (context.folder / reference).exists()
 
@@ -130,26 +132,3 @@ def _metadata(text: str, file: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RenderError("is no map", place=Place(file))
     return value
-
-
-def tree_digest(folder: Path) -> str:
-    """Digest over the names and contents of all files below a folder, links followed as Helm does.
-
-    It is the same on every machine. Raises OSError, also for links that lead back into themselves.
-    """
-    total = hashlib.sha256()
-    for path in sorted(_tree(folder, frozenset())):
-        name = path.relative_to(folder).as_posix()
-        total.update(f"{name}\0{digest(path.read_bytes())}\n".encode())
-    return f"sha256:{total.hexdigest()}"
-
-
-def _tree(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    real = folder.resolve()
-    if real in above:
-        raise OSError(f"{folder} is a link to a folder around it")
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _tree(path, above | {real})
-        elif path.is_file():
-            yield path

@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from sbkube.apps.base import AppSpec, RenderContext, Rendered
+from sbkube.apps.base import MASKED, AppSpec, RenderContext, Rendered
+from sbkube.apps.bases import project_name
 from sbkube.apps.charts import find_chart
 from sbkube.apps.fields import FileOrValues, SetValues, Text, refuse
 from sbkube.apps.objects import at, objects
 from sbkube.apps.set_values import SetSyntaxError, put, set_into
-from sbkube.apps.yaml import project_name
 from sbkube.errors import ConfigError, Place, Problem, RenderError
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import Manifest
@@ -24,7 +24,6 @@ from sbkube.sources.problems import did_you_mean, refusal
 from sbkube.sources.versions import Range, Version, VersionSyntaxError
 from sbkube.sources.yaml_reader import read_documents, read_file, read_one, shown
 
-MASKED = "(masked)"
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SOURCE = re.compile(r"^# Source: (.+?)\s*$", re.MULTILINE)
 
@@ -88,7 +87,7 @@ def masked(value: Any) -> Any:
 def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     """The release and its objects; raises RenderError for what is missing, and with Helm's message."""
     chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
-    sources = {chart.source or project_name(chart.path, context.folder): chart.digest}
+    sources = {chart.source: chart.digest}
     values = merged_values(spec, context.folder, sources)
     release = ReleaseSpec(
         name=spec.release,

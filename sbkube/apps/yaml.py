@@ -1,8 +1,7 @@
-"""`type: yaml`: manifests from files, folders and globs, applied by the server."""
+"""`type: yaml`: manifests from files, folders, globs and URLs, applied by the server."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 
 from sbkube.apps.base import AppSpec, RenderContext, Rendered
+from sbkube.apps.bases import base_of
 from sbkube.apps.fields import Text
 from sbkube.apps.objects import at, objects
 from sbkube.errors import ConfigError, Place, Problem, RenderError
@@ -28,7 +28,8 @@ class YamlSpec(AppSpec):
     manifests: tuple[Text, ...] = Field(
         validation_alias=AliasChoices("manifests", "files"),
         min_length=1,
-        description="Files, folders (their YAML and JSON files) and globs, relative to this file.",
+        description="Files, folders (their YAML and JSON files) and globs, relative to this file; https:// URLs; "
+        "${repos.NAME}/PATH.",
     )
 
 
@@ -37,8 +38,7 @@ def render(spec: YamlSpec, context: RenderContext) -> Rendered:
     problems: list[Problem] = []
     manifests: list[Manifest] = []
     sources: dict[str, str] = {}
-    for path in _files(spec, context.folder, problems):
-        name = project_name(path, context.folder)
+    for path, name in _files(spec, context, problems):
         try:
             content, sources[name] = read_file(path)
             documents = read_documents(content, shown(path))
@@ -53,42 +53,31 @@ def render(spec: YamlSpec, context: RenderContext) -> Rendered:
     return Rendered(tuple(manifests), notes=spec.notes, sources=sources)
 
 
-def project_name(path: Path, folder: Path) -> str:
-    """A file's name in records: relative to the project, so that it is the same on every machine."""
-    return Path(os.path.relpath(path, folder)).as_posix()
-
-
 def _renamed(place: Place | None, name: str) -> Place:
     return Place(name, place.line, place.column) if place else Place(name)
 
 
-def _files(spec: YamlSpec, folder: Path, problems: list[Problem]) -> Iterator[Path]:
+def _files(spec: YamlSpec, context: RenderContext, problems: list[Problem]) -> Iterator[tuple[Path, str]]:
+    """Each file once, with its name in records."""
     seen: set[Path] = set()
     for index, pattern in enumerate(spec.manifests):
         place = spec.where("manifests", index) or spec.where("files", index)
-        later = _not_yet(pattern)
-        if later:
-            problems.append(Problem(f'"{pattern}": {later}', place, "use files of this project"))
+        if pattern.startswith(("http://", "https://")):
+            fetched = context.catalogue.file(pattern, place=place)
+            yield fetched.path, fetched.name
             continue
+        base = base_of(pattern, context, place)
         try:
-            found = _matches(folder, pattern)
+            found = _matches(base.folder, base.path)
         except (OSError, ValueError) as error:
             problems.append(Problem(f'"{pattern}" cannot be looked up: {error}', place))
             continue
         if not found:
-            problems.append(_missing(folder, pattern, place))
+            problems.append(_missing(base.folder, base.path, place))
         for path in found:
             if path not in seen:
                 seen.add(path)
-                yield path
-
-
-def _not_yet(pattern: str) -> str:
-    if pattern.startswith(("http://", "https://")):
-        return "manifests from URLs are not supported by this version of sbkube"
-    if "${repos." in pattern:
-        return "git repositories are not supported by this version of sbkube"
-    return ""
+                yield path, base.name(path)
 
 
 def _matches(folder: Path, pattern: str) -> list[Path]:

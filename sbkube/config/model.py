@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from sbkube.apps.base import AppSpec
 from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole, refuse
-from sbkube.config.repositories import HelmRepos, OciRegistries, repositories
+from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, repositories
 from sbkube.errors import Place
 from sbkube.sources.catalogue import Repositories
 from sbkube.sources.yaml_reader import Document
@@ -56,7 +56,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
-            "execution_order", "parallel", "git_repos", "incompatible_charts", "force_label_injection",
+            "execution_order", "parallel", "incompatible_charts", "force_label_injection",
             "cluster_values_file", "global_values", "environment",
         }
     )  # fmt: skip
@@ -76,6 +76,7 @@ class Settings(BaseModel):
     oci_registries: OciRegistries = Field(
         default_factory=dict, description="Registries with charts by name: host and path, or a map."
     )
+    git_repos: GitRepos = Field(default_factory=dict, description="Git repositories by name: URL, or a map.")
     http_proxy: Text | None = Field(default=None, description="Proxy for http downloads; default: HTTP_PROXY.")
     https_proxy: Text | None = Field(default=None, description="Proxy for https downloads; default: HTTPS_PROXY.")
     no_proxy: Text | None = Field(default=None, description="Hosts without proxy; default: NO_PROXY.")
@@ -143,7 +144,11 @@ class ProjectConfig:
 
     def repositories(self) -> Repositories:
         """The named repositories of the settings."""
-        return repositories(self.settings.helm_repos, self.settings.oci_registries, self.folder)
+        named = repositories(self.settings, self.folder)
+        git = dict(named.git)
+        for app in self.apps.values():
+            git |= app.checkouts(git)
+        return replace(named, git=git)
 
     def forcing(self) -> ProjectConfig:
         """This project with consent to take fields that other field managers own, whatever its file says."""

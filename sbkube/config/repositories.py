@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -56,6 +56,19 @@ class OciRegistry(RepositoryLogin):
     )
 
 
+class GitRepository(RepositoryLogin):
+    """A git repository. `ref` (a commit or tag) wins over `branch`."""
+
+    url: Text = Field(min_length=1, description="Where it is: https, ssh, or a path.")
+    branch: Text = Field(default="", description="Branch; default: the repository's own.")
+    ref: Text = Field(default="", description="Commit or tag.")
+    ssh_key: Text = Field(default="", description="Private key for ssh.")
+
+    def login(self, folder: Path) -> Login:
+        """Login, or key."""
+        return Login(self.username, self.password, ssh_key=_file(folder, self.ssh_key))
+
+
 def _file(folder: Path, name: str) -> Path | None:
     return folder / os.path.expanduser(name) if name else None  # noqa: PTH111 - Path.expanduser raises
 
@@ -78,19 +91,41 @@ def _registry(value: Any) -> Any:
 
 _SCHEMA = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]})
 HelmRepos = dict[str, Annotated[HelmRepository, BeforeValidator(_url), _SCHEMA]]
+GitRepos = dict[str, Annotated[GitRepository, BeforeValidator(_url), _SCHEMA]]
 OciRegistries = dict[str, Annotated[OciRegistry, BeforeValidator(_registry), _SCHEMA]]
 
 
 # The key of the settings → what stands below each name.
-REPOSITORIES: Mapping[str, type[RepositoryLogin]] = {"helm_repos": HelmRepository, "oci_registries": OciRegistry}
+REPOSITORIES: Mapping[str, type[RepositoryLogin]] = {
+    "helm_repos": HelmRepository,
+    "oci_registries": OciRegistry,
+    "git_repos": GitRepository,
+}
 
 
-def repositories(helm: Mapping[str, HelmRepository], oci: Mapping[str, OciRegistry], folder: Path) -> Repositories:
+class Named(Protocol):
+    """The three maps of the settings."""
+
+    @property
+    def helm_repos(self) -> HelmRepos:
+        """Helm repositories."""
+
+    @property
+    def oci_registries(self) -> OciRegistries:
+        """Registries with charts."""
+
+    @property
+    def git_repos(self) -> GitRepos:
+        """Git repositories."""
+
+
+def repositories(settings: Named, folder: Path) -> Repositories:
     """The settings as values; files are relative to `folder`."""
+    helm, oci, git = settings.helm_repos, settings.oci_registries, settings.git_repos
     return Repositories(
-        helm={n: Repository(n, r.url, r.login(folder)) for n, r in helm.items()},
-        oci={n: Repository(n, _oci(r.url), r.login(folder)) for n, r in oci.items()},
-        git={},
+        helm={n: Repository.at(n, r.url, r.login(folder)) for n, r in helm.items()},
+        oci={n: Repository.at(n, _oci(r.url), r.login(folder)) for n, r in oci.items()},
+        git={n: Repository.at(n, r.url, r.login(folder), r.ref or r.branch) for n, r in git.items()},
     )
 
 

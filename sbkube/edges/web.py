@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from sbkube._version import __version__
 from sbkube.edges.proxies import from_environment
 from sbkube.errors import SourceUnavailable
-from sbkube.models.source import Login, WebAnswer, WebRequest
+from sbkube.models.source import Login, WebAnswer, WebRequest, shown
 
 TRIES = 4
 PATIENCE = 30.0  # seconds without a byte
@@ -129,12 +129,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if before.scheme == "https" and after.scheme != "https":
             raise SourceUnavailable(f"{shown(req.full_url)} leads from https to {shown(follow.full_url)}")
         return follow
-
-
-def shown(url: str) -> str:
-    """A URL as people may see it: without login, and without a query, which may hold a signature."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _bare(url: str) -> str:

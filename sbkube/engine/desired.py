@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,8 +55,8 @@ def render_all(
 ) -> list[tuple[AppSpec, Rendered]]:
     """Render every app; all errors of all apps are raised together, before anything is looked at."""
 
-    def render(app: AppSpec) -> Rendered | ProjectError:
-        context = RenderContext(
+    def context(app: AppSpec) -> RenderContext:
+        return RenderContext(
             folder=config.folder,
             namespace=app.namespace or config.settings.namespace,
             cleanup_metadata=config.settings.cleanup_metadata,
@@ -66,17 +66,32 @@ def render_all(
             else app.force_conflicts,
             catalogue=world.catalogue,
             render_chart=lambda spec: render_chart(spec, world, index),
+            build_kustomization=world.kustomize.build,
         )
+
+    def render(app: AppSpec) -> Rendered | ProjectError:
         try:
-            return APP_TYPES[app.type].render(app, context)
+            return APP_TYPES[app.type].render(app, context(app))
         except ProjectError as error:
             return error
 
+    _fetch_all(config, context)
     answers = at_once(render, apps, config.settings.max_workers)
     errors = [(app, a) for app, a in zip(apps, answers, strict=True) if isinstance(a, ProjectError)]
     if errors:
         raise _together(errors)
     return [(app, a) for app, a in zip(apps, answers, strict=True) if isinstance(a, Rendered)]
+
+
+def _fetch_all(config: ProjectConfig, context: Callable[[AppSpec], RenderContext]) -> None:
+    """What apps put into the project's folder comes first: any other app may read it."""
+
+    def fetch(app: AppSpec) -> None:
+        act = APP_TYPES[app.type].fetch
+        if act is not None:
+            act(app, context(app))
+
+    at_once(fetch, [app for app in config.apps.values() if app.enabled], config.settings.max_workers)
 
 
 def _together(errors: Sequence[tuple[AppSpec, ProjectError]]) -> ProjectError:

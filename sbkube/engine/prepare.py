@@ -215,6 +215,10 @@ class Preparation:
                 result.append(change.key)
         return result
 
+    def _source(self, digest: str) -> str:
+        """Files may hold secrets, and a plain digest of a short one can be guessed; a commit tells nothing."""
+        return digest if digest.startswith("git:") else self.world.ledger.fingerprint({"digest": digest})
+
     def _app_plan(self, app: DesiredApp, changes: Sequence[Change], operations: tuple[Operation, ...]) -> AppPlan:
         release = f"{app.release.spec.namespace}/{app.release.spec.name}" if app.release else ""
         return AppPlan(
@@ -225,8 +229,7 @@ class Preparation:
             changes=tuple(changes),
             operations=operations,
             spec=app.spec.snapshot(),
-            # Files may hold secrets, and a plain digest of a short one can be guessed.
-            sources={n: self.world.ledger.fingerprint({"digest": d}) for n, d in app.rendered.sources.items()},
+            sources={name: self._source(digest) for name, digest in app.rendered.sources.items()},
             release=release,
             notes=app.rendered.notes,
         )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
-from sbkube.ports import Clock, Cluster, HelmPort, LeasePort, Ledger, Listener
+from sbkube.ports import Clock, Cluster, HelmPort, Kustomize, LeasePort, Ledger, Listener
 from sbkube.sources.catalogue import Catalogue
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ class Surroundings:
     clock: Clock
     listener: Listener
     catalogue: Catalogue
+    kustomize: Kustomize
 
     def emit(self, kind: str, **fields: Any) -> Event:
         """Tell the listener, and give the event back for the record."""

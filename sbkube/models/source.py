@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Login:
 ANONYMOUS = Login()
 
 
+def shown(url: str) -> str:
+    """A URL as people may see it: without login, and without a query, which may hold a signature."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A named place in the settings: a Helm repository, an OCI registry or a git repository.
@@ -37,6 +44,16 @@ class Repository:
     url: str
     login: Login = ANONYMOUS
     revision: str = ""
+
+    @classmethod
+    def at(cls, name: str, url: str, login: Login = ANONYMOUS, revision: str = "") -> Repository:
+        """With a login that stands in the URL taken out of it: URLs get onto command lines and into messages."""
+        parts = urlsplit(url) if "://" in url else None
+        if parts is None or "@" not in parts.netloc or parts.scheme == "ssh":
+            return cls(name, url, login, revision)
+        bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        who = replace(login, username=unquote(parts.username or ""), password=unquote(parts.password or ""))
+        return cls(name, bare, login if login.username else who, revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sbkube.errors import Place, RenderError, SbkubeError, SourceUnavailable
-from sbkube.models.source import ANONYMOUS, Login, Pinned, Repository, WebAnswer, WebRequest
+from sbkube.models.source import ANONYMOUS, Login, Pinned, Repository, WebAnswer, WebRequest, shown
+from sbkube.ports import GitPort
 from sbkube.sources.cache import Cache
 from sbkube.sources.downloads import Downloads
+from sbkube.sources.git import GitTrees
 from sbkube.sources.helm_repo import HelmRepo
 from sbkube.sources.lockfile import FILE_NAME as LOCK
 from sbkube.sources.lockfile import LockFile
@@ -44,6 +46,14 @@ class _NoWeb:
         raise SourceUnavailable(f"nothing can be fetched here, and {request.url} would have to be")
 
 
+class _NoGit:
+    def resolve(self, repository: Repository, revision: str) -> str:
+        raise SourceUnavailable(f"nothing can be fetched here, and {repository.url} would have to be")
+
+    def check_out(self, repository: Repository, commit: str, folder: Path) -> None:
+        raise SourceUnavailable(f"nothing can be fetched here, and {repository.url} would have to be")
+
+
 class Catalogue:
     """Fetches by reference. Safe for use from several threads."""
 
@@ -52,11 +62,13 @@ class Catalogue:
         repositories: Repositories,
         downloads: Downloads,
         lock: LockFile,
+        git: GitPort,
         logins: Callable[[str], Login],
     ) -> None:
         """`logins` gives what docker knows of a registry host."""
         self._repositories = repositories
         self._downloads = downloads
+        self._git = GitTrees(git, downloads)
         self._logins = logins
         self.lock = lock
 
@@ -64,7 +76,8 @@ class Catalogue:
     def empty(cls) -> Catalogue:
         """One without repositories that fetches nothing, for projects that have everything in their folder."""
         downloads = Downloads(_NoWeb(), Cache(Path(os.devnull)), offline=True)
-        return cls(Repositories({}, {}, {}), downloads, LockFile(Path(os.devnull, LOCK)), lambda _: ANONYMOUS)
+        lock = LockFile(Path(os.devnull, LOCK))
+        return cls(Repositories({}, {}, {}), downloads, lock, _NoGit(), lambda _: ANONYMOUS)
 
     def chart(self, reference: str, wanted: str, place: Place | None = None) -> Fetched:
         """The archive of `repo/chart`, `oci://…` or `https://….tgz` in the version (or range) `wanted`.
@@ -108,6 +121,40 @@ class Catalogue:
         same = (r for r in self._repositories.helm.values() if r.url.rstrip("/") == url.rstrip("/"))
         return self._indexed(next(same, Repository("", url)), chart, wanted)
 
+    def tree(self, name: str, place: Place | None = None) -> Fetched:
+        """The files of a git repository by its name, at its commit; raises SourceUnavailable at `place`."""
+        repository = self._repositories.git.get(name)
+        if repository is None:
+            raise SourceUnavailable(
+                f'there is no git repository "{name}"',
+                place=place,
+                hint=did_you_mean(name, self._repositories.git, noun="in settings.git_repos and apps of type git"),
+            )
+        try:
+            pin = self.lock.find(repository.url, repository.revision)
+            commit = pin.found if pin else self._git.resolve(repository)
+            folder = self._git.tree(repository, commit)
+            self.lock.keep(Pinned(repository.url, repository.revision, commit))
+        except SbkubeError as error:
+            error.place = error.place or place
+            raise
+        return Fetched(folder, commit, repository.url, commit)
+
+    def file(
+        self, url: str, digest: str = "", headers: Mapping[str, str] | None = None, place: Place | None = None
+    ) -> Fetched:
+        """A file from the web that has `digest` (`sha256:…`), else as it is there now: then it is asked for anew.
+
+        Raises SourceUnavailable at `place`.
+        """
+        try:
+            if digest:
+                return Fetched(*self._downloads.file(url, digest, headers=headers), shown(url))
+            return Fetched(*self._downloads.renewed(url, headers=headers), shown(url))
+        except SbkubeError as error:
+            error.place = error.place or place
+            raise
+
     def _indexed(self, repository: Repository, chart: str, wanted: str) -> Fetched:
         source = f"{repository.url.rstrip('/')}/{chart}"
         repo = HelmRepo(repository, self._downloads)
@@ -133,9 +180,9 @@ class Catalogue:
         return self._pinned(Pinned(url, wanted, tag, digest), path, digest)
 
     def _archive(self, url: str) -> Fetched:
-        pin = self.lock.find(url, "")
+        pin = self.lock.find(shown(url), "")
         path, digest = self._downloads.file(url, pin.digest if pin else "")
-        return self._pinned(Pinned(url, "", url.rpartition("/")[2], digest), path, digest)
+        return self._pinned(Pinned(shown(url), "", shown(url).rpartition("/")[2], digest), path, digest)
 
     def _pinned(self, pin: Pinned, path: Path, digest: str) -> Fetched:
         self.lock.keep(pin)

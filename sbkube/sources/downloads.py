@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sbkube.errors import SourceUnavailable
-from sbkube.models.source import ANONYMOUS, Login, WebAnswer, WebRequest
+from sbkube.models.source import ANONYMOUS, Login, WebAnswer, WebRequest, shown
 from sbkube.ports import Web
 from sbkube.sources.cache import Cache
 
@@ -23,7 +23,9 @@ class Downloads:
         self.cache = cache
         self.offline = offline
 
-    def file(self, url: str, digest: str = "", login: Login = ANONYMOUS) -> tuple[Path, str]:
+    def file(
+        self, url: str, digest: str = "", login: Login = ANONYMOUS, headers: Mapping[str, str] | None = None
+    ) -> tuple[Path, str]:
         """A file that never changes once its digest is known; gives its place and digest.
 
         Raises SourceUnavailable, also when the digest is not the expected one.
@@ -31,11 +33,12 @@ class Downloads:
         if digest and (found := self.cache.find(digest)):
             return found, digest
         self._refuse_offline(url)
-        path, got = self.cache.add(lambda into: self._fill(WebRequest(url, login), into))
+        request = WebRequest(url, login, tuple((headers or {}).items()))
+        path, got = self.cache.add(lambda into: self._fill(request, into))
         if digest and got != digest:
             path.unlink(missing_ok=True)
             raise SourceUnavailable(
-                f"{_name(url)} has the digest {got}, not {digest}",
+                f"{shown(url)} has the digest {got}, not {digest}",
                 hint="the file was changed, or the digest is wrong",
             )
         return path, got
@@ -72,7 +75,7 @@ class Downloads:
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
             raise SourceUnavailable(
-                f"{_name(url)} is not in the cache, and --offline forbids to fetch it",
+                f"{shown(url)} is not in the cache, and --offline forbids to fetch it",
                 hint="run without --offline",
             )
 
@@ -82,7 +85,3 @@ _CONDITIONS = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}
 
 def _conditions(known: Mapping[str, object]) -> dict[str, str]:
     return {header: str(known[fact]) for header, fact in _CONDITIONS.items() if known.get(fact)}
-
-
-def _name(url: str) -> str:
-    return url.partition("?")[0].rpartition("@")[2] if "@" in url else url.partition("?")[0]

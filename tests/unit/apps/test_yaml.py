@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sbkube.apps.base import RenderContext
-from sbkube.apps.yaml import YamlSpec, project_name, render
+from sbkube.apps.bases import project_name
+from sbkube.apps.yaml import YamlSpec, render
 from sbkube.errors import RenderError
 from sbkube.models.release import ReleaseSpec, RenderedChart
 
@@ -77,8 +78,6 @@ def test_namespaces_stay_as_written(tmp_path: Path) -> None:
         ("empty", 'the folder "empty" holds no YAML', 'use "empty/**/*.yaml"'),
         ("*.yml", '"*.yml" matches no file', "looked up in"),
         ("n" * 5000, "cannot be looked up", ""),
-        ("https://example.org/x.yaml", "not supported by this version", "files of this project"),
-        ("${repos.x}/y.yaml", "not supported by this version", "files of this project"),
     ],
 )
 def test_what_is_not_there_is_told_with_the_way_out(tmp_path: Path, manifest: str, says: str, hint: str) -> None:

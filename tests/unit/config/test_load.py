@@ -211,7 +211,7 @@ def test_hints(tmp_path: Path, text: str, expected: str) -> None:
     ("text", "says"),
     [
         ("phases: {}", "2:1 phases is not supported by this version of sbkube"),
-        ("settings: {git_repos: {}}", "2:12 settings.git_repos is not supported by this version of sbkube"),
+        ("settings: {parallel: true}", "2:12 settings.parallel is not supported by this version of sbkube"),
         ("apps: {a: {type: noop, hooks: {}}}", "2:24 apps.a.hooks is not supported by this version of sbkube"),
         ("apps: {a: {type: exec}}", '2:18 apps.a: the type "exec" is not supported by this version of sbkube'),
         (

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from web_server import Site, serving
 
-from sbkube.edges.web import HttpWeb, shown
+from sbkube.edges.web import HttpWeb
 from sbkube.errors import SourceUnavailable
-from sbkube.models.source import Login, WebRequest
+from sbkube.models.source import Login, WebRequest, shown
 
 
 @pytest.fixture
