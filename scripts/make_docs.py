@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from the code: the commands, and the keys of the project file.
+"""Writes docs/reference/ from the code: the commands, the keys of the project file, the sandbox's kinds.
 
 Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)
 
@@ -27,6 +27,9 @@ from sbkube.config.model import Settings, StateSettings, TopLevel
 from sbkube.config.repositories import REPOSITORIES
 from sbkube.config.schema import json_schema
 from sbkube.errors import SbkubeError
+from sbkube.sandbox import defaults, protobuf, validate
+from sbkube.sandbox.controllers.registry import RECONCILERS
+from sbkube.sandbox.kinds import ALL_VERBS, BUILTIN, Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -247,7 +250,55 @@ def _bounds(part: Json) -> str:
     )
 
 
-PAGES = {"commands.md": commands_page, "project-file.md": project_page}
+# sandbox-kinds.md
+
+
+def kinds_page() -> str:
+    """The page about what the sandbox serves."""
+    lines = [
+        NOTICE,
+        "",
+        "# Kinds of the sandbox",
+        "",
+        "All kinds can be created, read, listed, watched, changed, patched, applied and deleted; they are decoded",
+        "by the schema of the API and show up in discovery. A kind without a tick is kept as it is. Kinds of",
+        "CustomResourceDefinitions come in addition, with defaults and validation by their schema.",
+        "",
+        "- **defaults**: what the API server fills in.",
+        "- **rules**: validation beyond the schema and metadata.",
+        "- **simulated**: a controller does its work (see [the sandbox](../sandbox.md)).",
+        "- **protobuf**: bodies in that form are read; others answer 415, and clients send JSON.",
+        "",
+    ]
+    head = ("kind", "group and version", "resource", "scope", "defaults", "rules", "simulated", "protobuf", "more")
+    rows = (_kind_row(kind) for kind in sorted(BUILTIN, key=lambda k: (k.group, k.kind, k.version)))
+    return "\n".join([*lines, *table(head, rows)]).rstrip() + "\n"
+
+
+def _kind_row(kind: Kind) -> tuple[str, ...]:
+    named = (kind.group, kind.kind)
+    autoscaler = kind.kind == "HorizontalPodAutoscaler"  # its defaults depend on the version
+    more = [f"/{s.name}" for s in kind.subresources]
+    if kind.verbs != ALL_VERBS:
+        more.insert(0, f"only {', '.join(kind.verbs)}" if len(kind.verbs) < 4 else "no deletecollection")
+    return (
+        kind.kind,
+        kind.api_version,
+        f"`{kind.plural}`" + "".join(f" `{name}`" for name in kind.short_names),
+        "namespace" if kind.namespaced else "cluster",
+        _tick(autoscaler or named in defaults._DEFAULTS),
+        _tick(kind.kind == "CustomResourceDefinition" or named in validate._RULES),
+        _tick(named in RECONCILERS),
+        _tick(f"{kind.api_version} {kind.kind}" in protobuf.supported()),
+        ", ".join(more),
+    )
+
+
+def _tick(yes: bool) -> str:
+    return "✓" if yes else ""
+
+
+PAGES = {"commands.md": commands_page, "project-file.md": project_page, "sandbox-kinds.md": kinds_page}
 
 
 def stale() -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import subprocess
@@ -18,6 +19,9 @@ from sbkube.cli.failures import BUG
 from sbkube.cli.main import ROOT as ROOT_COMMAND
 from sbkube.config.load import load_project
 from sbkube.errors import SbkubeError
+from sbkube.sandbox.controllers import failures
+from sbkube.sandbox.controllers.failures import failure, unschedulable
+from sbkube.sandbox.faults import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -111,6 +115,37 @@ def test_links_lead_somewhere(page: Path) -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_test_kit_s_examples_work(tmp_path: Path) -> None:
+    """Blocks of docs/testing.md that begin with a file's name are files; pytest runs them, as a reader would."""
+    text = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    for _, block in BLOCK.findall(text):
+        if named := re.match(r"# ([\w.]+\.(?:py|yaml))\n", block):
+            (tmp_path / named[1]).write_text(block)
+    done = _python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", ".")
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+    done = _python(tmp_path, "without_pytest.py")
+    assert done.stdout == "Running v1.34.0+sandbox\n", done.stdout + done.stderr
+
+
+def _python(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=folder)
+
+
+def test_the_sandbox_s_page_names_all_faults_and_failures() -> None:
+    """And nothing that the sandbox does not know."""
+    page = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    _, _, text = page.partition("### Faults")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(f.name for f in dataclasses.fields(Fault))
+    _, _, text = page.partition("| `fail` |")
+    words = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", text.partition("Elsewhere")[0], re.M)))
+    pod = {"metadata": {"name": "p", "namespace": "n", "uid": "u"}, "spec": {}}
+    for word in words:
+        shown = failure(word, pod, {"name": "c", "image": "i"}, "now")
+        assert unschedulable(word) or f"simulated failure: {word}" not in str(shown.state), word
+    assert {*failures._PULLS, *failures._CONFIGS, *failures._ENDS} <= set(words)
 
 
 def test_exit_codes_of_the_readme_are_those_of_the_code() -> None:

@@ -199,7 +199,9 @@ class Connection:
             return tries < self._limits.retries
         if not request.repeatable:
             return False
-        return tries < (self._limits.retries if code in BUSY else 2 if code == 500 else 0)
+        return tries < (
+            self._limits.retries if code in BUSY else min(2, self._limits.retries) if code == 500 else 0
+        )
 
     def _pause(self, tries: int, advice: float | None) -> None:
         longest = min(self._limits.longest_pause, self._limits.first_pause * 2**tries)

@@ -84,11 +84,10 @@ class Api:
             metadata["name"] = self._generated(kind, namespace, metadata["generateName"])
         name = metadata.get("name", "")
         made = self._born(kind, namespace, new, options)
-        cleared = "managedFields" in (obj.get("metadata") or {}) and obj["metadata"]["managedFields"] == [{}]
-        if not cleared:
-            made = fields.record_update(
-                kind, self._zero(kind), made, Manager(options.manager), rules.reset_fields(kind, "")
-            )
+        if fields.clears_managers(made):
+            made["metadata"].pop("managedFields")
+        reset = rules.reset_fields(kind, "")
+        made = fields.record_update(kind, self._zero(kind), made, Manager(options.manager), reset)
         made = self._admitted(kind, made)
         there = self.store.get(kind.store_key, namespace, name)
         if there is not None:

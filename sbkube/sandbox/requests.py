@@ -78,6 +78,8 @@ def carry_out(api: Api, ask: Request) -> Answer:
         return _subresource(api, ask)
     if verb not in target.kind.verbs and not (verb == "watch" and target.name):
         raise method_not_allowed()
+    if verb in ("update", "patch") and not target.name:
+        raise method_not_allowed()
     return _VERBS[verb](api, ask)
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 READY_DELAY = 0.05  # seconds until a pod is ready; tests are in a hurry
 VERSION = "1.36"
-FAULTS = "/sandbox/faults"
+KEPT_REQUESTS = 10_000
+CONTROL = "/sandbox"
+FAULTS = f"{CONTROL}/faults"
+REQUESTS = f"{CONTROL}/requests"
 Patterns = str | list[str]
 
 
@@ -65,6 +68,7 @@ class KubeSandbox:
         """Start it with what its folder holds. Raises ClusterUnreachable."""
         if self._lent is None:
             self._lent = host().lend(**self._wanted)
+            self.client.raw("POST", REQUESTS, {"keep": KEPT_REQUESTS})
 
     def stop(self) -> None:
         """Stop it and wait until it is gone; its objects stay in the folder. Stopping twice is no error."""
@@ -144,6 +148,32 @@ class KubeSandbox:
     def faults_left(self) -> int:
         """How many faults have not happened (all times) yet."""
         return int(self.client.raw("GET", FAULTS)["waiting"])
+
+    def requests(self, **only: Any) -> list[dict[str, Any]]:
+        """What was asked since the start (the last 10,000), oldest first, by everybody; those with these members.
+
+        An entry has `at`, `seconds`, `method`, `path`, `query`, `verb`, `kind`, `namespace`, `name`,
+        `subresource`, `agent`, `manager`, `dry_run`, `status` (0: the client saw none) and `outcome`. Bodies are
+        not kept.
+        """
+        found = self.client.raw("GET", REQUESTS)["requests"]
+        return [entry for entry in found if all(entry.get(name) == value for name, value in only.items())]
+
+    def forget_requests(self) -> None:
+        """Start `requests` afresh."""
+        self.client.raw("DELETE", REQUESTS)
+
+    def drop_watches(self) -> int:
+        """Cut the connections of all open watches; tells how many there were."""
+        return int(self.client.raw("DELETE", f"{CONTROL}/watches")["dropped"])
+
+    def forget_history(self) -> None:
+        """Forget the past, as compaction does: watches and lists from older versions get 410 from now on."""
+        self.client.raw("DELETE", f"{CONTROL}/history")
+
+    def advance(self, seconds: float) -> None:
+        """Move the time by which schedules of CronJobs are judged."""
+        self.client.raw("POST", f"{CONTROL}/clock", {"advance": seconds})
 
     @property
     def log(self) -> str:

@@ -6,12 +6,16 @@ import ssl
 import stat
 import time
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from sbkube.errors import ClusterError, ClusterForbidden, ClusterUnreachable
-from sbkube.testing import Client, KubeSandbox, sandbox
+from sbkube.ports import WatchEvent
+from sbkube.sandbox.faults import Fault as SandboxFault
+from sbkube.testing import Client, Fault, KubeSandbox, sandbox
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "colours"}}
 
@@ -95,6 +99,69 @@ def test_a_fault_that_makes_no_sense_is_refused(kube_sandbox: KubeSandbox) -> No
     with pytest.raises(ClusterError) as caught:
         kube_sandbox.fail(cut="sideways")  # type: ignore[typeddict-item]
     assert caught.value.code == 400
+
+
+def test_faults_can_be_as_narrow_as_the_sandbox_knows() -> None:
+    assert set(Fault.__annotations__) | {"verb", "kind"} == {f.name for f in fields(SandboxFault)}
+
+
+def test_a_fault_can_wait_for_its_turn_and_choose_by_pattern(kube_sandbox: KubeSandbox) -> None:
+    kube_sandbox.fail(["get", "list"], "ConfigMap", name="col*", status=500, skip=1)
+    assert kube_sandbox.client.get("ConfigMap", "colours") is None
+    assert kube_sandbox.client.get("ConfigMap", "other") is None
+    with pytest.raises(ClusterError, match="Internal error"):
+        kube_sandbox.client.get("ConfigMap", "colours")
+
+
+def test_requests_are_told(kube_sandbox: KubeSandbox) -> None:
+    kube_sandbox.client.apply(MAP)
+    kube_sandbox.fail("get", status=503)
+    with pytest.raises(ClusterError):
+        kube_sandbox.client.get("ConfigMap", "colours")
+    told = kube_sandbox.requests(kind="ConfigMap")
+    assert [(r["verb"], r["name"], r["status"]) for r in told] == [
+        ("patch", "colours", 201),
+        ("get", "colours", 503),
+    ]
+    assert [r["manager"] for r in kube_sandbox.requests(verb="patch")] == ["test"]
+    kube_sandbox.forget_requests()
+    assert kube_sandbox.requests(kind="ConfigMap") == []
+
+
+def watching(box: KubeSandbox, version: str = "") -> Iterator[WatchEvent]:
+    kind = box.client.cluster.resource_type("v1", "ConfigMap")
+    assert kind is not None
+    return box.client.cluster.watch(kind, "default", resource_version=version, timeout=60)
+
+
+def test_watches_can_be_dropped(kube_sandbox: KubeSandbox) -> None:
+    kube_sandbox.client.apply(MAP)
+    events = watching(kube_sandbox)
+    assert next(events).type == "ADDED"
+    assert kube_sandbox.drop_watches() == 1
+    assert [e for e in events if e.type != "ADDED"] == []  # it ends at once rather than in a minute
+
+
+def test_the_past_can_be_forgotten(kube_sandbox: KubeSandbox) -> None:
+    (first,) = kube_sandbox.client.apply(MAP)
+    kube_sandbox.client.apply({**MAP, "data": {"sky": "grey"}})
+    kube_sandbox.forget_history()
+    with pytest.raises(ClusterError) as caught:
+        next(watching(kube_sandbox, first["metadata"]["resourceVersion"]))
+    assert caught.value.code == 410
+
+
+def test_schedules_can_be_hurried(kube_sandbox: KubeSandbox) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example"}]}
+    spec = {"schedule": "0 3 1 1 *", "jobTemplate": {"spec": {"template": {"spec": pod}}}}
+    kube_sandbox.client.apply(
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "yearly"}, "spec": spec}
+    )
+    kube_sandbox.advance(366 * 24 * 3600)
+    deadline = time.monotonic() + 20
+    while not (jobs := kube_sandbox.client.list("Job", "default")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert jobs[0]["metadata"]["ownerReferences"][0]["name"] == "yearly"
 
 
 def test_a_folder_has_one_sandbox_at_a_time(kube_sandbox: KubeSandbox) -> None:
