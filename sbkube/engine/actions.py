@@ -22,7 +22,7 @@ from sbkube.engine.release_actions import (
 from sbkube.errors import ClusterError, ClusterUnreachable, SbkubeError
 from sbkube.models.deployment_state import ResourceRecord
 from sbkube.models.outcome import OpState, Outcome
-from sbkube.models.plan import Operation, Verb
+from sbkube.models.plan import Effect, Operation, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, migrate, order
 from sbkube.plan.labels import MANAGER
@@ -126,7 +126,7 @@ def apply_object(operation: Operation, hands: Hands) -> Done:
     cluster, key = hands.world.cluster, key_of(operation)
     before = planned_before(operation)
     body = dict(operation.desired or {})
-    if before is None and not operation.uid:
+    if before is None and not operation.uid and not _unseen(operation):
         return Done(after=create_owned(body, hands))
     started = hands.world.clock.now()
     for _ in range(TRIES):
@@ -143,6 +143,11 @@ def apply_object(operation: Operation, hands: Hands) -> Done:
             continue
         return Done(before=before, after=after)
     raise ClusterError(f"{key} changes faster than it can be applied", code=409, reason="Conflict")
+
+
+def _unseen(operation: Operation) -> bool:
+    """The object may be there, but we may not look at it."""
+    return any(change.effect is Effect.UNKNOWN for change in operation.changes)
 
 
 def _bound(body: dict[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:

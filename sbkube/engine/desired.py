@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,8 +121,14 @@ class Resolver:
         """`own` are all manifests of the run: their CRDs and namespaces count as existing."""
         self._config = config
         self._cluster = world.cluster
-        self._crds = dict(filter(None, (_defined(m) for m in own if m.key.kind == "CustomResourceDefinition")))
+        self._crds = _kinds(own)
+        self._templated: dict[str, dict[tuple[str, str], bool]] = {}
         self.problems: list[Problem] = []
+
+    def templates(self, app: AppSpec, manifests: Sequence[Manifest]) -> None:
+        """Take note of kinds that a release of this run brings in its templates."""
+        if kinds := _kinds(manifests):
+            self._templated[app.name] = kinds
 
     def own(self, app: AppSpec, manifests: Sequence[Manifest]) -> tuple[Desired, ...]:
         """Objects that we apply ourselves."""
@@ -150,13 +156,31 @@ class Resolver:
             if d is not None
         )
 
+    def _brought(self, app: AppSpec, key: ResourceKey) -> bool | None:
+        """Whether a kind that this run creates is namespaced, or None when nobody creates it (in time)."""
+        others = (kinds for name, kinds in self._templated.items() if name != app.name)
+        for kinds in (self._crds, *others):
+            if (key.group, key.kind) in kinds:
+                return kinds[key.group, key.kind]
+        return None
+
     def _place(self, app: AppSpec, manifest: Manifest) -> Desired | None:
         key, note = manifest.key, ""
         kind = self._cluster.resource_type(key.api_version, key.kind)
         if kind is not None:
             namespaced = kind.namespaced
-        elif (key.group, key.kind) in self._crds:
-            namespaced, note = self._crds[key.group, key.kind], "its CRD is created by this plan"
+        elif (brought := self._brought(app, key)) is not None:
+            namespaced, note = brought, "its CRD is created by this plan"
+        elif (key.group, key.kind) in self._templated.get(app.name, {}):
+            self.problems.append(
+                Problem(
+                    f"{app.name}: the chart creates the kind {key.kind} and an object of it in one go, which Helm "
+                    "cannot do",
+                    manifest.source,
+                    "move the CRD to the chart's crds/ folder, or to an app of its own",
+                )
+            )
+            return None
         else:
             self.problems.append(
                 Problem(
@@ -190,6 +214,12 @@ def _encoded(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**rest, "data": {**(body.get("data") or {}), **encoded}}
 
 
+def _kinds(manifests: Iterable[Manifest]) -> dict[tuple[str, str], bool]:
+    """Kinds that the CRDs among the manifests define, and whether each is namespaced."""
+    crds = (m for m in manifests if m.key.kind == "CustomResourceDefinition")
+    return dict(filter(None, map(_defined, crds)))
+
+
 def _defined(manifest: Manifest) -> tuple[tuple[str, str], bool] | None:
     spec = manifest.body.get("spec") or {}
     kind = (spec.get("names") or {}).get("kind")
@@ -201,6 +231,9 @@ def resolve(
 ) -> list[DesiredApp]:
     """Everything the project wants; raises ProjectError with all unknown kinds and all objects wanted twice."""
     resolver = Resolver(config, world, [m for _, r in rendered for m in r.own_manifests])
+    for app, result in rendered:
+        if result.release is not None:
+            resolver.templates(app, result.manifests)
     apps = []
     for app, result in rendered:
         release = None

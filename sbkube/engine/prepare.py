@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sbkube.apps.base import AppSpec
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
+from sbkube.engine.derived import in_order
 from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
 from sbkube.engine.prune import plan_prune
 from sbkube.engine.releases import Tools, plan_release
@@ -93,11 +94,14 @@ class Preparation:
         self.comparer = Comparer(world, self.live, self.recorded, self.target)
         self.repairs = Repairs(world, self.target)
         self.new_namespaces: frozenset[str] = frozenset()
+        self.derived: Mapping[str, tuple[str, ...]] = {}
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
         """The whole plan."""
+        own = self._own_namespaces()
+        self.wanted, self.derived = in_order(self.wanted, own)
         namespaces = self._missing_namespaces()
-        self.new_namespaces = frozenset(namespaces) | self._own_namespaces()
+        self.new_namespaces = frozenset(namespaces) | own
         plans = at_once(lambda app: self._app(app, namespaces), self.wanted, self.config.settings.max_workers)
         refused = [c for _, bad in plans for c in bad]
         if refused:
@@ -225,7 +229,7 @@ class Preparation:
             name=app.spec.name,
             type=app.spec.type,
             namespace=app.spec.namespace or self.config.settings.namespace,
-            depends_on=tuple(app.spec.depends_on),
+            depends_on=tuple(dict.fromkeys((*app.spec.depends_on, *self.derived.get(app.spec.name, ())))),
             changes=tuple(changes),
             operations=operations,
             spec=app.spec.snapshot(),
