@@ -80,6 +80,9 @@ async def watch(
     opened = set() if opened is None else opened
     opened.add(drop)
     try:
+        # What was just read may still be on its way to the disk; nobody may see what a kill would take back.
+        with contextlib.suppress(sqlite3.Error):
+            await store.flushed()
         for _, obj in present:
             if wanted.matches(obj):
                 yield "ADDED", obj
