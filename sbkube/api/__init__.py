@@ -16,7 +16,16 @@ from sbkube.api.setup import (
     schema,
     show,
 )
-from sbkube.api.upkeep import export_state, import_state, new_state_key, upgrade_state, verify_state
+from sbkube.api.upkeep import (
+    export_state,
+    import_state,
+    new_state_key,
+    prune_state,
+    rekey_state,
+    state_info,
+    upgrade_state,
+    verify_state,
+)
 from sbkube.api.where import SANDBOX_DIR, Where, sandbox
 
 __all__ = [
@@ -32,9 +41,12 @@ __all__ = [
     "init_project",
     "new_state_key",
     "open_project",
+    "prune_state",
+    "rekey_state",
     "sandbox",
     "schema",
     "show",
+    "state_info",
     "upgrade_state",
     "verify_state",
 ]

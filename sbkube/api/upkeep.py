@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from sbkube.api.where import state_url
 from sbkube.errors import UsageError
 
 if TYPE_CHECKING:
+    from sbkube.state.census import Info
+    from sbkube.state.pruning import Pruned
+    from sbkube.state.rekey import Rekeyed
     from sbkube.state.tracker import DeploymentTracker
     from sbkube.state.transfer import Exported, Imported
     from sbkube.state.unrecorded import Recovered
@@ -75,3 +79,28 @@ def import_state(
         raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
     with opened(url) as ledger:
         return ledger.import_outcomes(path.read_bytes()) if outcomes else ledger.import_from(path, progress)
+
+
+def rekey_state(url: str | None = None) -> Rekeyed:
+    """Encrypt everything under a new state key: the first one of `SBKUBE_STATE_KEY`, else a new one for the key
+    file. Raises StateError, with nothing changed, where an old key is missing."""
+    from sbkube.state.rekey import rotate
+
+    return rotate(state_url(url, os.environ, None), os.environ)
+
+
+def prune_state(
+    url: str | None = None, *, keep: int | None = None, before: datetime | None = None, dry_run: bool = False
+) -> Pruned:
+    """Forget all but the newest `keep` deployments of each project, or those that began before an aware time (with
+    both: what is old by both); never what inventory or rollback need."""
+    from sbkube.state.pruning import Rule
+
+    with opened(url) as ledger:
+        return ledger.prune(Rule(keep, before), dry_run=dry_run)
+
+
+def state_info(url: str | None = None) -> Info:
+    """Place, size, schema, keys and counts of a state database."""
+    with opened(url) as ledger:
+        return ledger.info()

@@ -34,7 +34,7 @@ ENTRIES: Mapping[str, Entry] = {
     "init": Entry(f"{_HERE}.init:init", _SETUP, "Write a small project to start from."),
     "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),
     "sandbox": Entry(f"{_HERE}.sandbox:sandbox", _SETUP, "A simulated cluster on this machine."),
-    "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: upgrade, verify, key."),
+    "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: prove, move, shrink, rebuild it."),
     "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }

@@ -20,7 +20,7 @@ from sbkube.models.resource import ResourceKey
 from sbkube.state.packing import LEVEL, zstd
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import NOT_KEPT, blobs
-from sbkube.state.writing import insert_new
+from sbkube.state.writing import insert_new, one_of_many
 
 PLAIN = "zstd"
 SEALED = "zstd+aes-256-gcm"
@@ -181,6 +181,7 @@ class BlobBatch:
 
     def save(self, conn: Connection) -> None:
         """Write what is not there yet. Only new content is compressed and encrypted."""
+        one_of_many(conn, "sbkube blobs")  # what is found here must not be pruned before we refer to it
         known: set[str] = set()
         for part in batches(list(self._pending)):
             known.update(conn.execute(select(blobs.c.digest).where(blobs.c.digest.in_(part))).scalars())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,15 @@ class DeploymentDatabase:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def give_space_back(self) -> None:
+        """After much was deleted: shrink a SQLite file, so that what was deleted is not in it any more either. A
+        file that somebody else is using stays as it is until the next time."""
+        if self.location.file is None:
+            return
+        with closing(sqlite3.connect(self.location.file)) as conn, suppress(sqlite3.OperationalError):
+            conn.execute("VACUUM")
+            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -44,6 +44,13 @@ class StateKey:
         self.older = tuple(older)
         self._cipher: AESGCM | None = None
 
+    @classmethod
+    def alone(cls, key: StateKey) -> StateKey:
+        """The same key without its older ones."""
+        copy = cls.__new__(cls)
+        copy.__dict__.update(key.__dict__, older=())
+        return copy
+
     def named(self, key_id: str) -> StateKey | None:
         """This key, or an older one, by its id."""
         return next((key for key in (self, *self.older) if key.key_id == key_id), None)
@@ -137,18 +144,28 @@ def load_key(environ: Mapping[str, str], file: Path | None, *, create: bool) -> 
     return parse_key(file.read_text(), str(file))
 
 
+def write_keys(file: Path, texts: Sequence[str]) -> None:
+    """Replace a key file by one with these keys (base64, the first is used), at once and safely on the disk."""
+    draft = _draft(file, "\n".join(texts))
+    draft.replace(file)
+
+
 def _write_new(file: Path, text: str) -> None:
     """Appear complete or not at all; if another process was first, its key stays."""
-    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = _draft(file, text)
     try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            return
+        os.link(draft, file)
+    except FileExistsError:
+        return
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _draft(file: Path, text: str) -> Path:
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    return draft

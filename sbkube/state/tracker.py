@@ -34,14 +34,14 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded, ReleaseAction
-from sbkube.state import closings, history, inventory, locks, plans, rows, transfer, unrecorded
+from sbkube.state import closings, history, inventory, locks, plans, rows, unrecorded
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, last_action, raw_before
 from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_event, warning
 from sbkube.state.records import insert_deployment
 from sbkube.state.tables import app_deployments, deployments
-from sbkube.state.verify import Anchor, Verdict, verify
+from sbkube.state.upkeep import Upkeep
 from sbkube.state.writing import database_now
 
 LEASE_SECONDS = 30
@@ -49,7 +49,7 @@ POLL_SECONDS = 0.25
 NO_KEY = "images of Secrets and other sensitive content are not kept: there is no state key (SBKUBE_STATE_KEY)"
 
 
-class DeploymentTracker:
+class DeploymentTracker(Upkeep):
     """Records deployments. `database`: None is the default database; a path, a URL or a database is accepted.
 
     `active_deployments` has the deployments that this tracker began and that have not ended, by integer key. Safe
@@ -313,24 +313,6 @@ class DeploymentTracker:
         """The hash that ends the chain with this deployment, "" before it has ended."""
         with self.database.reading() as conn:
             return closings.newest_hash(conn, deployment_id)
-
-    def verify(self, anchor: Anchor | None = None) -> Verdict:
-        """Whether what is recorded of ended deployments is what was recorded when they ended. `anchor` is what
-        the cluster knows of the last one."""
-        with self.database.reading() as conn:
-            return verify(conn, self.database.store, anchor)
-
-    def export_to(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Exported:
-        """Write the whole database into a new file, from which `import_from` reads."""
-        return transfer.export(self.database, file, progress)
-
-    def import_from(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Imported:
-        """Merge an exported file into this database. Raises StateError for damage, with nothing changed."""
-        return transfer.import_file(self.database, file, progress)
-
-    def dump_outcomes(self, deployment_id: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-        """Outcomes that the database could not take, as `import_outcomes` reads them; needs no database."""
-        return unrecorded.document(deployment_id, outcomes, self.database.key)
 
     def import_outcomes(self, data: bytes) -> unrecorded.Recovered:
         """Record what `dump_outcomes` made. The deployment is ended as interrupted when nothing of it is open any

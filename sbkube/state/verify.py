@@ -75,7 +75,7 @@ def verify(conn: Connection, store: BlobStore, anchor: Anchor | None = None) -> 
 def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator[Finding]:
     known = {row.hash: row for row in chain}
     protected: set[str] = set()
-    sealed = _sealed(chain, known, key)
+    covered = sealed(chain, known, key)
     for row in chain:
         subject = row.deployment_id or f"{row.kind} {row.sequence}"
         before = known.get(row.previous)
@@ -86,7 +86,7 @@ def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator
             yield Finding(subject, "the history that was joined here is missing")
         if row.key_id or row.previous in protected:
             protected.add(row.hash)
-        yield from _verify_link(row, key, subject, was_protected=row.previous in protected, sealed=sealed)
+        yield from _verify_link(row, key, subject, was_protected=row.previous in protected, covered=covered)
     if len(tips := ends(chain)) > 1:
         names = ", ".join(row.deployment_id or row.kind for row in tips[:3])
         yield Finding(f"project {chain[0].project}", f"the chain has {len(tips)} ends ({names}): one was removed")
@@ -103,23 +103,24 @@ def _follows(row: ClosingRow, before: ClosingRow | None, other: ClosingRow | Non
 
 
 def _verify_link(
-    row: ClosingRow, key: StateKey | None, subject: str, *, was_protected: bool, sealed: set[str]
+    row: ClosingRow, key: StateKey | None, subject: str, *, was_protected: bool, covered: set[str]
 ) -> Iterator[Finding]:
     own = key.named(row.key_id) if key and row.key_id else None
     if not row.key_id:
-        yield Finding(subject, "its closing was made without a state key", serious=was_protected)
+        if row.hash not in covered:
+            yield Finding(subject, "its closing was made without a state key", serious=was_protected)
         if link(row._mapping, None) != row.hash:
             yield Finding(subject, "its closing was altered")
     elif own is not None:
         if link(row._mapping, own) != row.hash:
             yield Finding(subject, "its closing was altered")
-        if row.kind == REKEY and row.hash not in sealed:
+        if row.kind == REKEY and row.hash not in covered:
             yield Finding(subject, "what was sealed with this key was altered since")
-    elif row.hash not in sealed:
+    elif row.hash not in covered:
         yield Finding(subject, "its closing was made with a key that is not here", serious=False)
 
 
-def _sealed(chain: Sequence[ClosingRow], known: Mapping[str, ClosingRow], key: StateKey | None) -> set[str]:
+def sealed(chain: Sequence[ClosingRow], known: Mapping[str, ClosingRow], key: StateKey | None) -> set[str]:
     """Hashes of all rows that a `rekey` row vouches for (itself included), under a key that is here."""
     found: set[str] = set()
     for row in reversed(chain):

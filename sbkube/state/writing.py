@@ -25,6 +25,17 @@ def one_at_a_time(conn: Connection, name: str) -> None:
         conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
+def one_of_many(conn: Connection, name: str) -> None:
+    """Until the transaction ends, nobody gets past `only_user` with the same name; others like us do."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"), {"name": name})
+
+
+def only_user(conn: Connection, name: str) -> None:
+    """Wait for everybody who is past `one_of_many`, and keep others out until the transaction ends."""
+    one_at_a_time(conn, name)
+
+
 def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows and leave alone those that are there already."""
     if not rows:

@@ -86,3 +86,37 @@ def test_what_exit_6_left_is_imported(bench: Bench, api_server: HttpCluster) -> 
         assert (live is not None) == (row["state"] == "applied"), row
     assert "intact" in bench.ok("state", "verify").out
     bench.ok("apply", "-y")
+
+
+def test_old_deployments_are_forgotten_and_nothing_else(bench: Bench) -> None:
+    bench.write("fixed.yaml", configmap("fixed", x="1"))
+    for number in range(4):
+        bench.write("m.yaml", configmap("a", x=str(number)))
+        bench.project({"a": {"type": "yaml", "manifests": ["m.yaml", "fixed.yaml"]}})
+        bench.ok("apply", "-y")
+    assert bench.sbkube("state", "prune").code == 2
+    assert bench.sbkube("state", "prune", "--keep", "2").code == 2  # nobody there to ask
+    assert len(bench.ok("state", "prune", "--keep", "2", "--dry-run", "-o", "json").json["removed"]) == 1
+    bench.ok("state", "prune", "--keep", "2", "-y")
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 3  # the first one created what is there
+    assert "intact" in bench.ok("state", "verify").out
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+    bench.ok("rollback", "-y")
+    assert bench.ok("state", "info", "-o", "json").json["rows"]["deployments"] == 4
+
+
+def test_a_new_key_changes_nothing_that_people_see(bench: Bench) -> None:
+    secret = {**configmap("s"), "kind": "Secret", "data": None, "stringData": {"password": "planted-4711"}}
+    bench.write("m.yaml", secret)
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+    bench.ok("apply", "-y")
+    bench.write("m.yaml", {**secret, "stringData": {"password": "planted-4712"}})
+    bench.ok("apply", "-y")
+    assert "retired" in bench.ok("state", "rekey", "-y").out
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+    bench.ok("rollback", "-y")
+    assert bench.ok("state", "verify", "-o", "json").json == {
+        "schema": "sbkube/state-verify/v1",
+        "ok": True,
+        "findings": [],
+    }

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from sbkube.cli.commands.sandbox import SandboxGroup
+from sbkube.cli.durations import since
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
+from sbkube.errors import UsageError
 
 _TELL_EVERY = 2.0  # seconds
 
@@ -67,6 +69,90 @@ def verify(session: Session) -> int:
 
     session.emit("state-verify", lambda: {"ok": verdict.ok, "findings": findings}, text)
     return 0 if verdict.ok else 1
+
+
+@state.command("info", cls=Command)
+def info(session: Session) -> int:
+    """Say where the database is, how big, under which schema and keys, and how much it holds."""
+    found = session.api.state_info(place(session))
+    content = {
+        "state": found.place,
+        "schema": found.schema,
+        "bytes": found.size,
+        "key_id": found.key_id or None,
+        "older_key_ids": list(found.older_keys),
+        "projects": found.projects,
+        "oldest": found.oldest.isoformat() if found.oldest else None,
+        "newest": found.newest.isoformat() if found.newest else None,
+        "rows": dict(found.counts),
+        "blobs_by_key_id": {name or "plain": count for name, count in found.blob_keys.items()},
+    }
+
+    def text() -> str:
+        rows = [(name, value) for name, value in content.items() if value and not isinstance(value, dict)]
+        rows += [(name.replace("_", " "), count) for name, count in found.counts.items()]
+        return "\n".join(
+            f"{name:<20}{', '.join(value) if isinstance(value, list) else value}" for name, value in rows
+        )
+
+    session.emit("state-info", lambda: content, text)
+    return 0
+
+
+@state.command("prune", cls=Command)
+@click.option("--keep", type=click.IntRange(1), metavar="N", help="Keep the newest N of each project and cluster.")
+@click.option("--older-than", metavar="90d", help="Remove only what is older (a duration or a date).")
+def prune(session: Session, keep: int | None, older_than: str | None) -> int:
+    """Forget old deployments, after asking; --dry-run only tells which.
+
+    What the inventory or a rollback of a kept deployment needs stays. The chain of closings stays provable.
+    """
+    if keep is None and older_than is None:
+        raise UsageError("say what may go", hint="--keep 50 or --older-than 90d, or both")
+    rule: dict[str, Any] = {"keep": keep, "before": since(older_than) if older_than else None}
+    where = place(session)
+    planned = session.api.prune_state(where, dry_run=True, **rule)
+    if session.options.dry_run or not planned.removed:
+        session.emit("state-prune", lambda: _pruned(planned, dry=True), lambda: _prune_text(planned, "would be "))
+        return 0
+    session.confirm(f"Forget {len(planned.removed)} deployments for good?")
+    done = session.api.prune_state(where, **rule)
+    session.emit("state-prune", lambda: _pruned(done, dry=False), lambda: _prune_text(done, ""))
+    return 0
+
+
+def _pruned(done: Any, *, dry: bool) -> dict[str, Any]:
+    return {"dry_run": dry, "removed": list(done.removed), "still_needed": done.needed, "blobs": done.blobs}
+
+
+def _prune_text(done: Any, word: str) -> str:
+    lines = [f"{len(done.removed)} deployments {word}forgotten, {done.needed} old ones are still needed"]
+    if done.blobs_kept:
+        lines.append(f"their contents stay: {done.blobs_kept}")
+    return "\n".join(lines)
+
+
+@state.command("rekey", cls=Command)
+def rekey(session: Session) -> int:
+    """Encrypt everything under a new key: the first of SBKUBE_STATE_KEY=NEW,OLD, else a new one for the key file.
+
+    History stays provable, and needs only the new key from then on. Backups and exports made before need the old
+    one.
+    """
+    session.confirm("Encrypt everything under a new key?")
+    done = session.api.rekey_state(place(session))
+    content = {"key_id": done.key_id, "blobs": done.blobs, "chains": done.chains}
+
+    def text() -> str:
+        if not done.blobs and not done.chains:
+            return (
+                f"everything is under the key {done.key_id} already; put a new key first: SBKUBE_STATE_KEY=NEW,OLD"
+            )
+        tail = f"\nthe old key is in {done.retired}: older backups and exports need it" if done.retired else ""
+        return f"{done.blobs} contents are encrypted under the key {done.key_id} now{tail}"
+
+    session.emit("state-rekey", lambda: content | ({"retired": str(done.retired)} if done.retired else {}), text)
+    return 0
 
 
 @state.command("key", cls=Command)
