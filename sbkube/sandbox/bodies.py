@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 from typing import Any
 
 import orjson
@@ -20,6 +23,8 @@ PATCH_TYPES = {
 }
 LIMIT = 3 * 1024 * 1024
 _SHOWN = 30
+_MOST_NODES = 4_000_000  # as many values as 3 MiB can hold and more
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Json = dict[str, Any]
 
 
@@ -45,8 +50,35 @@ def _summary(body: bytes) -> str:
     return (start.decode("utf-8", "replace") if body[:1] == b"{" else start.hex()) + more
 
 
-def _json_problem(body: bytes) -> str:
-    return gojson.syntax_error(body) or "exceeded max depth"
+def _json(body: bytes) -> Any:
+    """JSON as Go reads it. Raises ValueError with Go's words."""
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        found = _lenient(body)
+    if body.count(b"{") + body.count(b"[") > gojson.DEEPEST:
+        _check_depth(found)
+    return found
+
+
+def _check_depth(found: Any) -> None:
+    if gojson.deeper_than(found, gojson.DEEPEST):
+        raise ValueError("exceeded max depth")
+
+
+def _lenient(body: bytes) -> Any:
+    """What only Go reads: bytes that are not UTF-8, and halves of surrogate pairs, become U+FFFD."""
+    problem = gojson.syntax_error(body)
+    if problem:
+        raise ValueError(problem)
+    try:
+        text = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise ValueError("exceeded max depth") from None
+    try:
+        return orjson.loads(_SURROGATE.sub("\ufffd", text))
+    except orjson.JSONDecodeError:
+        raise ValueError("json: cannot unmarshal number into Go value of type float64") from None
 
 
 _META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
@@ -55,9 +87,9 @@ _META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind strin
 def _json_object(body: bytes) -> Json:
     """A JSON object. Raises ValueError with Go's words."""
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise ValueError(f"couldn't get version/kind; json parse error: {_json_problem(body)}") from None
+        found = _json(body)
+    except ValueError as error:
+        raise ValueError(f"couldn't get version/kind; json parse error: {error}") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -78,23 +110,47 @@ def _name(value: Any) -> str:
 
 def _yaml(body: bytes) -> Any:
     """YAML (or JSON, which is tried first). Raises ValueError with go-yaml's words."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
+    if body[:1] in b"{[":
+        with contextlib.suppress(ValueError):
+            return _json(body)
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         found = yaml.load(body, Loader=loader)
+        _check_aliases(found)
+        _check_depth(found)
         return orjson.loads(orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = (mark.line if mark else 0) + isinstance(error, yaml.scanner.ScannerError)
         problem = getattr(error, "problem", None) or str(error)
         raise ValueError(f"yaml: {f'line {line}: ' if line else ''}{problem}") from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ValueError("yaml: exceeded max depth") from None
+    except (TypeError, ValueError) as error:
         raise ValueError(f"yaml: {error}") from None
+
+
+def _check_aliases(found: Any) -> None:
+    """Refuses documents that contain themselves, or are very much larger than their text. Raises ValueError."""
+    sizes: dict[int, int] = {}
+    open_: set[int] = set()
+
+    def size(value: Any) -> int:
+        if not isinstance(value, (dict, list)):
+            return 1
+        key = id(value)
+        if key in open_:
+            raise ValueError("anchor value contains itself")
+        if key not in sizes:
+            open_.add(key)
+            sizes[key] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
+            open_.discard(key)
+        return sizes[key]
+
+    if size(found) > _MOST_NODES:
+        raise ValueError("document contains excessive aliasing")
 
 
 def read_object(content_type: str, body: bytes, wanted: str = "") -> Json:
@@ -173,9 +229,9 @@ def read_patch(content_type: str, body: bytes, custom: bool) -> tuple[str, Any]:
     if how == "apply":
         return how, _applied(body)
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise bad_request(f"error decoding patch: {_json_problem(body)}") from None
+        document = _json(body)
+    except ValueError as error:
+        raise bad_request(f"error decoding patch: {error}") from None
     if isinstance(document, list) != (how == "json") or not isinstance(document, (dict, list)):
         wanted = "[]map" if how == "json" else "map[string]interface {}"
         raise bad_request(
@@ -187,9 +243,9 @@ def read_patch(content_type: str, body: bytes, custom: bool) -> tuple[str, Any]:
 def read_json(body: bytes) -> Any:
     """JSON. Raises StatusError 400."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise bad_request(f"error decoding JSON: {_json_problem(body)}") from None
+        return _json(body)
+    except ValueError as error:
+        raise bad_request(f"error decoding JSON: {error}") from None
 
 
 def as_yaml(obj: Any) -> bytes:

@@ -180,7 +180,8 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
     elif wanted == "integer":
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        good = isinstance(value, int) and not isinstance(value, bool)
+        limit = 1 << (31 if kind.format == "int32" else 63)
+        good = isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit
     elif wanted == "quantity":
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
@@ -192,9 +193,10 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
     if not good:
         go = _GO.get(wanted, wanted)
         go = kind.format if wanted == "integer" and kind.format else go
-        raise WrongType(
-            f"json: cannot unmarshal {_json_name(value)} into Go struct field {_last(path)} of type {go}"
-        )
+        name = _json_name(value)
+        # Go quotes a number that is too large or has a fraction, but not one that is none.
+        name = f"number {value}" if wanted == "integer" and name == "number" else name
+        raise WrongType(f"json: cannot unmarshal {name} into Go struct field {_last(path)} of type {go}")
     return value
 
 

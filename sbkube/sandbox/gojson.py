@@ -13,6 +13,21 @@ _END = "unexpected end of JSON input"
 _LITERALS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}
 
 
+DEEPEST = 100  # levels of nesting; the server takes more, but no definition of its own has so many
+
+
+def deeper_than(value: Any, limit: int) -> bool:
+    """Whether lists and maps are nested in more than `limit` levels."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > limit:
+            return True
+        children = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, (dict, list)))
+        level = [c for some in children for c in some if isinstance(c, (dict, list))]
+    return False
+
+
 class _Wrong(ValueError):
     """Carries the text."""
 

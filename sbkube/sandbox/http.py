@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from sbkube.sandbox import bodies
 from sbkube.sandbox.calls import Call, Reply
@@ -15,6 +17,26 @@ from sbkube.sandbox.watch import Dropped
 
 Lines = AsyncGenerator[bytes, None]
 LOOK = 5.0  # seconds between two looks whether the client of a quiet watch is still there
+
+
+class _Short(logging.Filter):
+    """What a client did wrong is one line; a traceback is for what is wrong here."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            # Without the line that it quotes, which may have a token in it.
+            said = " ".join(str(error).partition("b'")[0].split())
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {said}", (), None
+        return True
+
+
+def complaints() -> logging.Logger:
+    """The logger for the server below the handler."""
+    logger = logging.getLogger(__name__)
+    if not logger.filters:
+        logger.addFilter(_Short())
+    return logger
 
 
 class Handler:
@@ -35,9 +57,12 @@ class Handler:
                 raise bodies.too_large() from None
 
         call = Call(request.method, request.path, request.query, request.headers, read)
-        reply = await self._service(call)
+        try:
+            reply = await self._service(call)
+        except (ConnectionError, web.RequestPayloadError):
+            return _abort(request)  # The client went away in the middle of its request.
         if reply.cut:
-            await _cut(request, reply)
+            return await _cut(request, reply)
         if reply.stream is not None:
             return await _stream(request, reply, reply.stream)
         response = web.Response(body=reply.body, status=reply.code)
@@ -48,20 +73,21 @@ class Handler:
         return response
 
 
-async def _cut(request: web.BaseRequest, reply: Reply) -> None:
-    """Drops the connection, for a cut in the body after half of the answer. Raises ConnectionResetError."""
+async def _cut(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+    """Drops the connection, for a cut in the body after half of the answer."""
     if reply.cut == "body":
         headers = {"Content-Length": str(len(reply.body)), "Content-Type": reply.content_type}
         response = web.StreamResponse(status=reply.code, headers=headers)
         await response.prepare(request)
         await response.write(reply.body[: len(reply.body) // 2])
-    _abort(request)
-    raise ConnectionResetError("cut by a fault")
+    return _abort(request)
 
 
-def _abort(request: web.BaseRequest) -> None:
+def _abort(request: web.BaseRequest) -> web.StreamResponse:
+    """Drops the connection; gives something that aiohttp can send in vain."""
     if request.transport is not None:
         request.transport.abort()
+    return web.Response()
 
 
 async def _stream(request: web.BaseRequest, reply: Reply, stream: Lines) -> web.StreamResponse:
@@ -76,8 +102,7 @@ async def _stream(request: web.BaseRequest, reply: Reply, stream: Lines) -> web.
                     await response.write(line)
             await response.write_eof()
     except Dropped:
-        _abort(request)
-        raise ConnectionResetError("dropped") from None
+        return _abort(request)
     return response
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import orjson
 
+from sbkube.sandbox.gojson import DEEPEST, deeper_than
 from sbkube.sandbox.schema import ANY, Type
 
 Json = dict[str, Any]
+MOST_OPERATIONS = 10_000
+MOST_COPIED = 3 * 1024 * 1024  # bytes
 
 
 class PatchError(ValueError):
@@ -33,12 +36,26 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Json, operations: list[Any]) -> Json:
-    """RFC 6902 on a copy of `target`. Raises PatchError."""
+    """RFC 6902 on a copy of `target`, within the API server's limits. Raises PatchError."""
+    if len(operations) > MOST_OPERATIONS:
+        text = f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(operations)}"
+        raise PatchError(text, 413)
     doc: Any = orjson.loads(orjson.dumps(target))
+    grown = 0
     for operation in operations:
         if not isinstance(operation, dict):
             raise PatchError("json: cannot unmarshal into Go value of type jsonpatch.Operation", 400)
+        if operation.get("op") == "copy":
+            grown += len(orjson.dumps(_lookup(doc, str(operation.get("from", "")), "copy")))
+            if grown > MOST_COPIED:
+                text = (
+                    f"Unable to complete the copy, the accumulated size increase of copy is {grown}, "
+                    f"exceeding the limit {MOST_COPIED}"
+                )
+                raise PatchError(text, 413)
         doc = _operate(doc, operation)
+        if deeper_than(doc, DEEPEST):
+            raise PatchError("exceeded max depth", 400)
     found: Json = doc
     return found
 

@@ -76,6 +76,8 @@ def carry_out(api: Api, ask: Request) -> Answer:
     accepted(ask.accept)
     if target.subresource:
         return _subresource(api, ask)
+    if verb in ("update", "patch") and not target.name:
+        raise method_not_allowed()
     if verb not in target.kind.verbs and not (verb == "watch" and target.name):
         raise method_not_allowed()
     if verb in ("update", "patch") and not target.name:

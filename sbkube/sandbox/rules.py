@@ -182,7 +182,8 @@ def patch_failed(error: PatchError) -> StatusError:
     if error.code == 422:
         text = "the server rejected our request due to an error in our request"
         return StatusError(422, "Invalid", text, {})
-    return StatusError(error.code, "BadRequest" if error.code == 400 else "", str(error))
+    reason = {400: "BadRequest", 413: "RequestEntityTooLarge"}.get(error.code, "")
+    return StatusError(error.code, reason, str(error))
 
 
 def other_kind(registry: Registry, kind: Kind, new: Json) -> str:

@@ -24,12 +24,19 @@ from aiohttp import web
 from sbkube.sandbox import bodies, certs, startup
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.fields import now
-from sbkube.sandbox.http import Handler
+from sbkube.sandbox.http import Handler, complaints
 from sbkube.sandbox.kinds import Registry
 from sbkube.sandbox.service import Service
 from sbkube.sandbox.store import Store
 
 DEFAULT_VERSION = "1.36"
+# As Go's server has them (1 MiB for the head of a request); bodies are taken as they are.
+_LIMITS: dict[str, Any] = {
+    "max_line_size": 1 << 20,
+    "max_field_size": 1 << 20,
+    "max_headers": 10_000,
+    "auto_decompress": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,8 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     service.control.controllers = controllers
     await store.flushed()
     runner = web.ServerRunner(
-        web.Server(Handler(service), request_factory=_request, access_log=None), shutdown_timeout=0.2
+        web.Server(Handler(service), request_factory=_request, access_log=None, logger=complaints(), **_LIMITS),
+        shutdown_timeout=0.2,
     )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", settings.port, ssl_context=_tls(folder, found))

@@ -181,14 +181,14 @@ def _error_event(error: StatusError) -> bytes:
     return orjson.dumps({"type": "ERROR", "object": error.body()}) + b"\n"
 
 
-def _quoted(text: str) -> str:
-    """A quoted string as clients read it back (apimachinery `NewWarningHeader`)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _warning(text: str) -> str:
+    """A header value (RFC 7234): a quoted text of one line."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return '299 - "' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _reply(answer: Answer, accept: str) -> Reply:
-    headers = [_CACHE, *(("Warning", f"299 - {_quoted(w)}") for w in answer.warnings)]
+    headers = [_CACHE, *(("Warning", _warning(w)) for w in answer.warnings)]
     if isinstance(answer.body, bytes):
         return Reply(answer.code, answer.body, answer.content_type, headers)
     if "yaml" in accept and accepted(accept)[0] == bodies.YAML_TYPE:

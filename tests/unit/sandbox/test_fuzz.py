@@ -19,6 +19,7 @@ from sbkube.sandbox.status import StatusError
 
 Json = dict[str, Any]
 REQUESTS = int(os.environ.get("SBKUBE_FUZZ_REQUESTS", "10000"))
+SEED = int(os.environ.get("SBKUBE_FUZZ_SEED", "7"))
 # Answers with 500 that the API server gives as well.
 REAL = ("failed to create typed patch object", "resourceVersion", "does not contain declared merge key",
         "failed to create manager for existing fields")  # fmt: skip
@@ -165,7 +166,21 @@ class Sender:
         elif method == "DELETE":
             made = self._options()
         data = orjson.dumps(made if self._dice.random() > 0.03 else self._odd())
-        return data if self._dice.random() > 0.05 else data[: self._dice.randrange(len(data) + 1)]
+        fate = self._dice.random()
+        if fate < 0.05:
+            return data[: self._dice.randrange(len(data) + 1)]
+        if fate < 0.15:
+            return self._damaged(data)
+        return data
+
+    def _damaged(self, data: bytes) -> bytes:
+        """Some bytes are others: what is no JSON, no UTF-8, deeply nested, or a large number."""
+        at = self._dice.randrange(len(data) + 1)
+        piece = self._dice.choice(
+            (b"\xff", b"\x00", b"\\ud800", b"1e400", b"[" * 300 + b"]" * 300, b'{"a":' * 300, b"9" * 30, b"&a *a",
+             b"\n- ", b"\t", b"!!x ", b"k8s\x00\x0a\x0f", b"{", b"]", b'"', b",", b":")
+        )  # fmt: skip
+        return data[:at] + piece + data[at + self._dice.choice((0, 1, 3)) :]
 
     def request(self) -> Request | None:
         """One request; None when its path names nothing."""
@@ -188,7 +203,7 @@ class Sender:
 
 def test_every_answer_is_an_object_or_a_status(api: Api, kind: Callable[[str, str], Kind]) -> None:
     api.create(kind("apiextensions.k8s.io/v1", "CustomResourceDefinition"), "", _definition("widgets", "Widget"))
-    sender, done = Sender(api, 7), 0
+    sender, done = Sender(api, SEED), 0
     for _ in range(REQUESTS):
         ask = sender.request()
         if ask is None:

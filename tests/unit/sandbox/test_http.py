@@ -119,6 +119,97 @@ def test_formats(tmp_path: Path) -> None:
     serving(tmp_path / "s", work)
 
 
+async def _raw(folder: Path, *parts: bytes) -> bytes:
+    """What the server answers to bytes that no HTTP client would send."""
+    state = json.loads((folder / "server.json").read_text())
+    trust = ssl.create_default_context(cafile=folder / "ca.crt")
+    reader, writer = await asyncio.open_connection("127.0.0.1", state["port"], ssl=trust)
+    token = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {state['token']}\r\n".encode()
+    for part in parts:
+        writer.write(part.replace(b"HEAD", token))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ((b"\x00\x01\x02\r\n\r\n",), 400),
+        ((b"GET / HTTP/9.9\r\nHEAD\r\n",), 400),
+        ((b"GET /api/v1/namespaces HTTP/1.1\r\nHEADX: " + b"a" * 100_000 + b"\r\n\r\n",), 200),
+        ((b"GET /api/v1/namespaces HTTP/1.1\r\nHEADX: " + b"a" * 2_000_000 + b"\r\n\r\n",), 400),
+        ((b"GET /api/v1/namespaces?labelSelector=" + b"a,!" * 9000 + b"a HTTP/1.1\r\nHEAD\r\n",), 200),
+        ((b"GET /api/v1/namespaces/\x00 HTTP/1.1\r\nHEAD\r\n",), 400),
+        ((b"GET /api/v1/namespaces/%00 HTTP/1.1\r\nHEAD\r\n",), 404),
+        ((b"GET /api/v1/namespaces/%ff%fe HTTP/1.1\r\nHEAD\r\n",), 404),
+        ((b"GET /api/v1/namespaces?labelSelector=%ff HTTP/1.1\r\nHEAD\r\n",), 400),
+        ((b"GET /version HTTP/1.1\r\nHEADUser-Agent: \xff\xfe\r\n\r\n",), 200),
+        ((b"POST /api/v1/namespaces HTTP/1.1\r\nHEADContent-Length: x\r\n\r\n",), 400),
+        ((b"POST /api/v1/namespaces HTTP/1.1\r\nHEADTransfer-Encoding: chunked\r\n\r\nzz\r\n",), 400),
+        ((b"POST /api/v1/namespaces HTTP/1.1\r\nHEADContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",), 422),
+        ((b"POST /api/v1/namespaces HTTP/1.1\r\nHEADContent-Length: 25\r\n\r\n", *(bytes([c]) for c in
+          b'{"metadata":{"name":"s"}}')), 201),
+    ],
+)  # fmt: skip
+def test_broken_requests_and_slow_clients(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sent: tuple[bytes, ...], code: int
+) -> None:
+    async def work(client: Client) -> None:
+        answer = await _raw(tmp_path / "s", *sent)
+        assert int(answer.split(b" ", 2)[1]) == code, answer[:300]
+        assert (await client.send("GET", "/api/v1/namespaces/default"))[0] == 200
+        assert not [r for r in caplog.records if r.exc_info], caplog.text
+
+    serving(tmp_path / "s", work)
+
+
+def test_a_client_that_goes_away_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(client: Client) -> None:
+        unfinished = b"POST /api/v1/namespaces HTTP/1.1\r\nHEADContent-Length: 9\r\n\r\n{}"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(_raw(tmp_path / "s", unfinished), 0.5)
+        assert (await client.send("GET", MAPS))[0] == 200
+        assert not caplog.records, caplog.text
+
+    serving(tmp_path / "s", work)
+
+
+@pytest.mark.parametrize("cut", ["before", "after", "body"])
+def test_connections_are_cut_on_demand(tmp_path: Path, caplog: pytest.LogCaptureFixture, cut: str) -> None:
+    async def work(client: Client) -> None:
+        assert (await client.send("POST", "/sandbox/faults", {"verb": "create", "cut": cut}))[0] == 200
+        with pytest.raises(aiohttp.ClientError):
+            await client.send("POST", MAPS, CONFIG)
+        assert (await client.send("GET", MAPS + "/c"))[0] == (404 if cut == "before" else 200)
+        assert not caplog.records, caplog.text
+
+    serving(tmp_path / "s", work)
+
+
+def test_a_watch_goes_on_after_a_restart(tmp_path: Path) -> None:
+    versions: list[str] = []
+
+    async def first(client: Client) -> None:
+        versions.append((await client.send("POST", MAPS, CONFIG))[2]["metadata"]["resourceVersion"])
+        await client.send("DELETE", MAPS + "/c")
+
+    async def second(client: Client) -> None:
+        query = f"?watch=1&timeoutSeconds=1&fieldSelector=metadata.name%3Dc&resourceVersion={versions[0]}"
+        status, _, _ = await client.send("POST", MAPS, CONFIG)
+        assert status == 201
+        async with client._session.get(
+            client.url + MAPS + query, headers={"Authorization": f"Bearer {client.token}"}
+        ) as answer:
+            events = [json.loads(line) for line in (await answer.text()).splitlines()]
+        assert [e["type"] for e in events] == ["DELETED", "ADDED"]
+
+    serving(tmp_path / "s", first)
+    serving(tmp_path / "s", second)
+
+
 def test_unknown_paths(tmp_path: Path) -> None:
     async def work(client: Client) -> None:
         for path in ("/nothing", "/apis/none.example/v1/things", "/apis/none.example"):
