@@ -13,7 +13,7 @@ import orjson
 
 from sbkube.sandbox import conversion, fields, patches, rules, schema
 from sbkube.sandbox.access import Deletion, Options
-from sbkube.sandbox.decode import Unreadable, decode
+from sbkube.sandbox.decode import Unreadable, decode, tidied
 from sbkube.sandbox.fields import Manager, now
 from sbkube.sandbox.kinds import Kind, Registry
 from sbkube.sandbox.status import (
@@ -335,7 +335,7 @@ class Api:
                     "and no existing object was found",
                 )
             merged = fields.apply(kind, self._zero(kind), applied, manager, options.force, reset)
-            made = self._admitted(kind, self._born(kind, namespace, decode(kind, merged).obj, options))
+            made = self._admitted(kind, self._born(kind, namespace, tidied(kind, merged), options))
             return self._stored(kind, namespace, name, made, options), True
         version = metadata.get("resourceVersion")
         if version and version != live["metadata"]["resourceVersion"]:
@@ -348,7 +348,7 @@ class Api:
         merged = fields.apply(kind, owned, applied, manager, options.force, reset)
         if merged == live:
             return live, False
-        new = self._prepared(kind, live, decode(kind, merged).obj, subresource)
+        new = self._prepared(kind, live, tidied(kind, merged), subresource)
         new = self._checked(kind, live, new, subresource)
         return self._changed(kind, live, new, options), False
 

@@ -53,13 +53,23 @@ def decode(kind: Kind, obj: Json, keep_empty: bool = False) -> Decoded:
                 out.obj["metadata"] = _value(metadata_type(), obj["metadata"], "metadata", out.unknown)
             return out
         out.obj = _struct(type_of(kind), obj, "", out.unknown)
-        if not keep_empty and not kind.custom:
-            out.obj = without_empty(type_of(kind), out.obj)
-            _drop_zeros(kind, out.obj)
-            if kind.group == _RBAC and obj.get("rules") == []:
-                out.obj["rules"] = []
+        if not keep_empty:
+            out.obj = _compact(kind, out.obj)
     except WrongType as error:
         raise Unreadable(kind, str(error).replace(_ROOT, error.owner or kind.kind)) from None
+    return out
+
+
+def tidied(kind: Kind, obj: Json) -> Json:
+    """An object that was put together from decoded parts, as `decode` would give it."""
+    return decode(kind, obj).obj if kind.custom else _compact(kind, obj)
+
+
+def _compact(kind: Kind, obj: Json) -> Json:
+    out = without_empty(type_of(kind), obj)
+    _drop_zeros(kind, out)
+    if kind.group == _RBAC and obj.get("rules") == []:
+        out["rules"] = []
     return out
 
 
@@ -102,6 +112,8 @@ def without_empty(kind: Type, obj: Json) -> Json:
     """The object without empty maps and lists where those are the same as nothing."""
     out = {}
     for key, value in obj.items():
+        if value is None:
+            continue
         child = kind.field(key)
         if isinstance(value, (dict, list)):
             if not value and child.what in ("map", "list") and key not in kind.required:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from time import time as clock
 from typing import Any
 
 from sbkube.sandbox import fieldset
@@ -19,11 +21,11 @@ from sbkube.sandbox.status import Cause, StatusError, apply_conflict
 Json = dict[str, Any]
 
 # apimachinery `managedfields/internal/stripmeta.go`
-_STRIPPED = (
+_STRIPPED = fieldset.of_paths((
     ("f:apiVersion",), ("f:kind",), ("f:metadata",),
     *(("f:metadata", f"f:{m}") for m in ("name", "namespace", "creationTimestamp", "selfLink", "uid",
                                          "clusterName", "generation", "managedFields", "resourceVersion")),
-)  # fmt: skip
+))  # fmt: skip
 
 
 MOST_UPDATERS = 10
@@ -41,7 +43,12 @@ class Manager:
 
 def now() -> str:
     """The time as the API writes it, in whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _text(int(clock()))
+
+
+@lru_cache(maxsize=2)
+def _text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def entries_of(obj: Json) -> list[Json]:
@@ -56,7 +63,7 @@ def _bare(obj: Json) -> Json:
 
 
 def _strip(fields: Fields, reset: tuple[tuple[str, ...], ...]) -> Fields:
-    fields = fieldset.without(fields, _STRIPPED)
+    fields = fieldset.difference(fields, _STRIPPED)
     for path in reset:
         fields = fieldset.without_tree(fields, path)
     return fields
@@ -199,9 +206,10 @@ def apply(
     merged = merge(definition, bare, config)
     if last and last != fields:
         merged = _prune(definition, merged, last, fields, others)
-    change = compare(definition, bare, merged)
-    others = _settle(others, change.changed, change.removed, force)
     same = merged == bare
+    if others and not same:
+        change = compare(definition, bare, merged)
+        others = _settle(others, change.changed, change.removed, force)
     time = (mine or {}).get("time") if same else now()
     return _with_entries(merged, [*others, _entry(kind, manager, "Apply", fields, time)])
 

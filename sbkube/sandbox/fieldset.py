@@ -70,15 +70,15 @@ def _put(out: Fields, key: str, member: bool, below: Fields) -> None:
         out[key] = {}
 
 
-def without(fields: Fields, paths: tuple[tuple[str, ...], ...]) -> Fields:
-    """`fields` less the given single paths (not what is below them)."""
+def of_paths(paths: tuple[tuple[str, ...], ...]) -> Fields:
+    """The set of exactly these paths (not of what is below them), to be taken from others."""
     taken: Fields = {}
     for path in paths:
         node = taken
         for step in path[:-1]:
             node = node.setdefault(step, {"-": {}})
         node.setdefault(path[-1], {})["."] = {}
-    return difference(fields, taken)
+    return taken
 
 
 def without_tree(fields: Fields, path: tuple[str, ...]) -> Fields:
@@ -153,9 +153,11 @@ def of_value(kind: Type, value: Any) -> Fields:
     if is_granular_map(kind, value):
         out: Fields = {}
         for key, child in value.items():
+            if not isinstance(child, (dict, list)):
+                out["f:" + key] = {}
+                continue
             below = of_value(kind.field(key), child)
-            empty = child is None or child == {}
-            member = empty or key not in kind.fields or _is_leaf(kind.field(key), child)
+            member = child == {} or key not in kind.fields or _is_leaf(kind.field(key), child)
             _put(out, "f:" + key, member, below)
         return out
     if isinstance(value, list) and is_granular_list(kind):
