@@ -177,12 +177,13 @@ def create_object(operation: Operation, hands: Hands) -> Done:
 
 
 def delete_object(operation: Operation, hands: Hands) -> Done:
-    """Delete exactly the object that was planned; what takes others along is waited for until it is gone."""
-    key = key_of(operation)
+    """Delete exactly the object that was planned; what takes others along, or is held by a finalizer, is waited
+    for until it is gone."""
+    key, before = key_of(operation), planned_before(operation)
     hands.world.cluster.delete(key, uid=operation.uid)
-    if key.kind in order.DATA_BEARING:
+    if key.kind in order.DATA_BEARING or ((before or {}).get("metadata") or {}).get("finalizers"):
         until_gone(operation, hands, key)
-    return Done(before=planned_before(operation))
+    return Done(before=before)
 
 
 def recreate_object(operation: Operation, hands: Hands) -> Done:

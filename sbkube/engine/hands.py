@@ -55,4 +55,11 @@ def until_gone(operation: Operation, hands: Hands, key: ResourceKey) -> None:
     deadline = clock.monotonic() + operation.timeout
     while (live := hands.world.cluster.get(key)) is not None and live["metadata"].get("uid") == operation.uid:
         if hands.cancel.wait(0.1) or clock.monotonic() > deadline:
-            raise ClusterError(f"{key} is still being deleted", code=409, reason="Terminating")
+            held = ", ".join(live["metadata"].get("finalizers") or ())
+            why = f"; finalizers hold it: {held}" if held else ""
+            raise ClusterError(
+                f"{key} is still being deleted{why}",
+                code=409,
+                reason="Terminating",
+                hint="see that what sets the finalizer runs; it is gone as soon as that has done its work",
+            )

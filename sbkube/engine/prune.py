@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sbkube.engine.compare import Live
 from sbkube.engine.continuation import chained, told
+from sbkube.engine.desired import render_all, resolve
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.repair import Repairs
-from sbkube.engine.surroundings import ReleaseIndex
+from sbkube.engine.surroundings import ReleaseIndex, Surroundings
+from sbkube.errors import ProjectError
+from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
@@ -39,27 +42,69 @@ def is_release_storage(key: ResourceKey) -> bool:
 
 def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
     """Add deletions of what the project created and wants no more; only within the selected apps."""
-    wanted = {change.key.identity for app in apps for change in app.changes}
-    # A namespace is wanted as long as something is in it.
-    wanted |= {("", "Namespace", "", change.key.namespace) for app in apps for change in app.changes}
-    wanted.add(("", "Namespace", "", run.config.settings.namespace))
-    releases = {app.release for app in apps if app.release}
     leftover = {
-        key: known
-        for key, known in own_objects(run.recorded).items()
-        if key.identity not in wanted and (not selection or known.app in selection)
+        key: known for key, known in own_objects(run.recorded).items() if not selection or known.app in selection
     }
     namespaces = {key.namespace for key in run.recorded if key.namespace} | {app.namespace for app in apps}
     stale = [
         record
-        for record in project_releases(run.index, namespaces, run.config.name)
-        if f"{record.namespace}/{record.name}" not in releases
-        and (not selection or record.labels.get(labels.APP) in selection)
+        for record in known_releases(run.world, run.target, run.index, namespaces, run.recorded)
+        if not selection or record.labels.get(labels.APP) in selection
     ]
+    wanted = Wanted.of(apps, run.config.settings.namespace)
+    leftover, stale = wanted.without(leftover, stale)
+    if (leftover or stale) and selection:
+        others = _wanted_by_others(run, selection)
+        leftover, stale = others.without(leftover, stale) if others else ({}, [])
     if not leftover and not stale:
         return apps
     removal = Removal(run.live, run.config.name, run.config.settings.timeout, run.warnings, run.repairs)
     return _added(apps, removal.plans(leftover, stale))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Objects (by identity) and releases (`NAMESPACE/NAME`) that some app wants."""
+
+    objects: frozenset[tuple[str, str, str, str]]
+    releases: frozenset[str]
+
+    @classmethod
+    def of(cls, apps: Sequence[AppPlan], base: str) -> Wanted:
+        """What the plans of apps are about. A namespace is wanted as long as something is in it."""
+        keys = [change.key for app in apps for change in app.changes]
+        places = {key.namespace for key in keys} | {base}
+        namespaces = {("", "Namespace", "", name) for name in places if name}
+        return cls(
+            frozenset({key.identity for key in keys} | namespaces),
+            frozenset(app.release for app in apps if app.release),
+        )
+
+    def without(
+        self, objects: Mapping[ResourceKey, Recorded], releases: Sequence[ReleaseRecord]
+    ) -> tuple[dict[ResourceKey, Recorded], list[ReleaseRecord]]:
+        """What of these nobody wants."""
+        return (
+            {key: known for key, known in objects.items() if key.identity not in self.objects},
+            [record for record in releases if f"{record.namespace}/{record.name}" not in self.releases],
+        )
+
+
+def _wanted_by_others(run: Preparation, selection: Collection[str]) -> Wanted | None:
+    """What the apps want that were not selected: it may have moved to them. None, with a warning, if unknown."""
+    others = [app for app in run.config.apps.values() if app.enabled and app.name not in selection]
+    try:
+        desired = resolve(run.config, render_all(run.config, others, run.world, run.index), run.world, run.index)
+    except ProjectError as error:
+        run.warnings.append(f"nothing is pruned, since other apps may want it and cannot be rendered: {error}")
+        return None
+    keys = [d.key for app in desired for d in (*app.objects, *(app.release.objects if app.release else ()))]
+    namespaces = {("", "Namespace", "", key.namespace) for key in keys if key.namespace}
+    specs = [app.release.spec for app in desired if app.release]
+    return Wanted(
+        frozenset({key.identity for key in keys} | namespaces),
+        frozenset(f"{spec.namespace}/{spec.name}" for spec in specs),
+    )
 
 
 def _added(apps: list[AppPlan], removed: Sequence[AppPlan]) -> list[AppPlan]:
@@ -84,6 +129,27 @@ def project_releases(index: ReleaseIndex, namespaces: Collection[str], project: 
         for namespace in sorted(namespaces)
         for record in index.of(namespace).values()
         if record.labels.get(labels.PROJECT) == name
+    ]
+
+
+def known_releases(
+    world: Surroundings,
+    target: LockTarget,
+    index: ReleaseIndex,
+    namespaces: Collection[str],
+    recorded: Mapping[ResourceKey, Recorded],
+) -> list[ReleaseRecord]:
+    """Those of them that this project deployed from this base namespace, as the ledger knows.
+
+    A project may be deployed twice to one cluster, from two base namespaces: each leaves the other's alone.
+    """
+    ours = {(row.namespace, row.release_name) for row in world.ledger.releases(target)}
+    places = {*namespaces, *(namespace for namespace, _ in ours)}
+    known = {key.identity for key in recorded}
+    return [
+        record
+        for record in project_releases(index, places, target.project)
+        if (record.namespace, record.name) in ours or any(key.identity in known for key in manifest_keys(record))
     ]
 
 

@@ -8,10 +8,13 @@ from dataclasses import replace
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
 from sbkube.engine.emptied import NAMESPACES, Emptied
+from sbkube.engine.labelled import labelled
 from sbkube.engine.prepare import Selection, target_of
-from sbkube.engine.prune import Removal, own_objects, project_releases
+from sbkube.engine.prune import Removal, known_releases, own_objects
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
+from sbkube.errors import StateError
+from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Effect, Plan, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
@@ -38,7 +41,7 @@ def plan_delete(
     namespaces |= {app.namespace for app in config.apps.values() if app.namespace}
     releases = [
         record
-        for record in project_releases(index, namespaces, config.name)
+        for record in known_releases(world, target, index, namespaces, recorded)
         if not selection.apps or record.labels.get(labels.APP) in selection.apps
     ]
     warnings: list[str] = []
@@ -46,7 +49,7 @@ def plan_delete(
     own_namespaces = {k: v for k, v in chosen.items() if k.kind == "Namespace"}
     objects = {k: v for k, v in chosen.items() if k not in own_namespaces}
     if not recorded and not releases:
-        warnings.append(f"the state database knows nothing of {config.name} on this cluster; nothing is deleted")
+        _refuse_unrecorded(world, target)
     removal = Removal(
         live, config.name, config.settings.timeout, warnings, Repairs(world, target), consent=consent
     )
@@ -64,6 +67,18 @@ def plan_delete(
         on_failure="continue",
         max_workers=config.settings.max_workers,
     )
+
+
+def _refuse_unrecorded(world: Surroundings, target: LockTarget) -> None:
+    """The ledger is empty; what carries our label is then not deleted by its name alone, and not kept silent."""
+    found = labelled(world, target.project)
+    if found:
+        named = ", ".join(map(str, found[:3])) + (" …" if len(found) > 3 else "")
+        raise StateError(
+            f"the state database knows nothing of {target.project} from namespace {target.namespace} on this "
+            f"cluster, but {len(found)} objects carry its label ({named}); nothing was deleted",
+            hint="use the state database that it was deployed with, or make one: sbkube state rebuild",
+        )
 
 
 def _in_reverse(config: ProjectConfig, apps: list[AppPlan]) -> list[AppPlan]:

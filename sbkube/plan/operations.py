@@ -128,7 +128,15 @@ def assemble(
 
 def assemble_deletion(app: str, steps: Sequence[Step], timeout: float) -> tuple[Operation, ...]:
     """Operations that delete: the waves of `assemble` backwards, numbered so that an app can have both."""
-    flipped = [replace(step, wave=_AFTERWARDS + order.REST - step.wave, awaits=()) for step in steps]
+    flipped = [
+        replace(
+            step,
+            wave=_AFTERWARDS + order.REST - step.wave,
+            awaits=(),
+            operation=replace(step.operation, timeout=timeout),
+        )
+        for step in steps
+    ]
     return assemble(app, flipped, (), timeout)
 
 
