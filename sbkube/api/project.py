@@ -28,19 +28,20 @@ def open_project(
     target: str | Path = ".",
     *,
     namespace: str | None = None,
+    environment: str | None = None,
     where: Where = HERE,
     listener: Listener | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Project:
     """Open the project in a folder (or file) and say where to deploy it.
 
-    `namespace` replaces the project's base namespace. Raises ConfigError with every problem of the file. Nothing
-    is connected to before it is needed.
+    `namespace` replaces the project's base namespace; the file of `environment` is laid over the project's.
+    Raises ConfigError with every problem of the file. Nothing is connected to before it is needed.
     """
     from sbkube.config.load import load_project
 
     env = dict(os.environ if environ is None else environ)
-    config = load_project(target, namespace=namespace, environ=env)
+    config = load_project(target, namespace=namespace, environment=environment, environ=env)
     return Project(config.forcing() if where.force_conflicts else config, where, listener or _silent, env)
 
 

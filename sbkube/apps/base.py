@@ -92,6 +92,7 @@ def _no_kustomize(folder: Path) -> str:
 class RenderContext:
     """What an app may use to render. `folder` is the project's; `timeout` is in seconds.
 
+    `shared_values` (files and maps, with their places) come before each Helm app's own.
     `catalogue` fetches what comes from elsewhere; it raises SourceUnavailable.
 
     `render_chart` renders a release as its next revision would be, `build_kustomization` a folder's
@@ -105,6 +106,7 @@ class RenderContext:
     cleanup_metadata: bool = True
     timeout: float = 600.0
     force_conflicts: bool = False
+    shared_values: tuple[tuple[str | Mapping[str, Any], Place | None], ...] = ()
     catalogue: Catalogue = field(default_factory=Catalogue.empty)
 
 

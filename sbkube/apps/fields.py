@@ -114,7 +114,16 @@ def _settings_list(value: Any) -> Any:
     return value
 
 
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(text)]
+OneOrMore = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(_one_or_more),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Namespace = Annotated[str, BeforeValidator(_dns_label), WithJsonSchema({"type": "string", "maxLength": 63})]
 Seconds = Annotated[

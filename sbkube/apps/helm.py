@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from sbkube.apps.base import MASKED, AppSpec, RenderContext, Rendered
-from sbkube.apps.bases import project_name
 from sbkube.apps.charts import find_chart
 from sbkube.apps.fields import FileOrValues, SetValues, Text, refuse
 from sbkube.apps.objects import at, objects
-from sbkube.apps.set_values import SetSyntaxError, put, set_into
+from sbkube.apps.values import Values, masked
 from sbkube.errors import ConfigError, Place, Problem, RenderError
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import Manifest
-from sbkube.sources.problems import did_you_mean, refusal
+from sbkube.sources.problems import refusal
 from sbkube.sources.versions import Range, Version, VersionSyntaxError
-from sbkube.sources.yaml_reader import read_documents, read_file, read_one, shown
+from sbkube.sources.yaml_reader import read_documents
 
 _RELEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _SOURCE = re.compile(r"^# Source: (.+?)\s*$", re.MULTILINE)
@@ -75,20 +72,27 @@ class HelmSpec(AppSpec):
         return plain
 
 
-def masked(value: Any) -> Any:
-    """The shape of values, with nothing of what they are."""
-    if isinstance(value, Mapping):
-        return {key: masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return MASKED
+def merged_values(spec: HelmSpec, context: RenderContext, sources: dict[str, str]) -> dict[str, Any]:
+    """What is shared by all apps, then the app's own values in order, then `set_values`; later wins.
+
+    Adds each file's digest to `sources`. Raises RenderError with all files that are missing or broken.
+    """
+    values = Values(context, sources)
+    for item, place in context.shared_values:
+        values.add(item, place)
+    for index, item in enumerate(spec.values):
+        values.add(item, spec.where("values", index))
+    values.set(spec.set_values, lambda step: spec.where("set_values", step))
+    if values.problems:
+        raise refusal(values.problems, RenderError, f"app {spec.name}")
+    return values.merged
 
 
 def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     """The release and its objects; raises RenderError for what is missing, and with Helm's message."""
     chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
     sources = {chart.source: chart.digest}
-    values = merged_values(spec, context.folder, sources)
+    values = merged_values(spec, context, sources)
     release = ReleaseSpec(
         name=spec.release,
         namespace=spec.namespace or context.namespace,
@@ -123,71 +127,6 @@ def _fits(wanted: str, version: str) -> bool:
         return wanted == version or Range.parse(wanted).fits(Version.parse(version))
     except VersionSyntaxError:
         return False
-
-
-def merged_values(spec: HelmSpec, folder: Path, sources: dict[str, str]) -> dict[str, Any]:
-    """Values files, inline values and `set_values`, merged as Helm does; adds each file's digest to `sources`.
-
-    Raises RenderError with all files that are missing or broken.
-    """
-    problems: list[Problem] = []
-    result: dict[str, Any] = {}
-    for index, item in enumerate(spec.values):
-        if isinstance(item, str):
-            found = _values_file(item, folder, spec.where("values", index), sources, problems)
-        else:
-            found = item
-        result = merge(result, found)
-    result = _with_settings(spec, result, problems)
-    if problems:
-        raise refusal(problems, RenderError, f"app {spec.name}")
-    return result
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Helm's merge of values: maps deeply, everything else (null too) is replaced."""
-    result = dict(below)
-    for key, value in above.items():
-        present = result.get(key)
-        both = isinstance(present, Mapping) and isinstance(value, Mapping)
-        result[key] = merge(present, value) if both else value  # type: ignore[arg-type]
-    return result
-
-
-def _with_settings(spec: HelmSpec, values: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    result: dict[str, Any] = deepcopy(values)
-    given = spec.set_values
-    steps: Iterable[tuple[str | int, Any]] = given.items() if isinstance(given, Mapping) else enumerate(given)
-    for step, value in steps:
-        try:
-            if isinstance(step, str):
-                put(result, step, value)
-            else:
-                set_into(result, value)
-        except SetSyntaxError as error:
-            problems.append(Problem(f"set_values: {error}", spec.where("set_values", step)))
-    return result
-
-
-def _values_file(
-    name: str, folder: Path, place: Place | None, sources: dict[str, str], problems: list[Problem]
-) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        names = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, names, noun="files there") if names else f"it is looked up in {folder}"
-        problems.append(Problem(f'the values file "{name}" does not exist', place, hint))
-        return {}
-    try:
-        text, sources[project_name(path, folder)] = read_file(path)
-        document = read_one(text, shown(path))
-    except ConfigError as error:
-        problems += error.problems or (Problem(error.message, error.place, error.hint),)
-        return {}
-    if document.value is None or isinstance(document.value, dict):
-        return document.value or {}
-    problems.append(Problem("values must be a map", document.place()))
-    return {}
 
 
 def _parsed(

@@ -116,6 +116,7 @@ def arguments(session: Session) -> dict[str, Any]:
     given = {
         "apps": list(o.apps),
         "namespace": o.namespace,
+        "environment": o.environment,
         "context": o.context,
         "sandbox": o.sandbox,
         "no_cluster_lock": o.no_cluster_lock,

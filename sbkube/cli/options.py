@@ -20,6 +20,7 @@ class Options:
     file: str | None = None
     apps: tuple[str, ...] = ()
     namespace: str | None = None
+    environment: str | None = None
     kubeconfig: str | None = None
     context: str | None = None
     sandbox: bool = False
@@ -42,6 +43,7 @@ def _common() -> list[click.Option]:
         click.Option(["-f", "--file"], metavar="PATH", help="Project file or its folder (instead of TARGET)."),
         click.Option(["--app", "apps"], multiple=True, metavar="NAME", help="Only this app (repeatable)."),
         click.Option(["-n", "--namespace"], metavar="NAME", help="Base namespace instead of the project's."),
+        click.Option(["--env", "environment"], metavar="NAME", help="Lay sbkube.NAME.yaml over the project file."),
         click.Option(["--kubeconfig"], metavar="PATH", help="Kubeconfig to use."),
         click.Option(["--context"], metavar="NAME", help="Context of the kubeconfig."),
         click.Option(["--sandbox"], is_flag=True, help="Use the built-in simulated cluster."),

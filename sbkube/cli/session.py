@@ -112,7 +112,11 @@ class Session:
             self.terminal.err(self.terminal.error_ink.dim("sandbox (simulated Kubernetes API)"))
         try:
             with self.api.open_project(
-                self.target(target), namespace=self.options.namespace, where=where, listener=self.listen
+                self.target(target),
+                namespace=self.options.namespace,
+                environment=self.options.environment,
+                where=where,
+                listener=self.listen,
             ) as project:
                 yield project
         finally:

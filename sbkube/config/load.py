@@ -20,19 +20,27 @@ OLDER_FILES = ("config.yaml", "sources.yaml")
 
 
 def load_project(
-    target: Path | str = ".", *, namespace: str | None = None, environ: Mapping[str, str] | None = None
+    target: Path | str = ".",
+    *,
+    namespace: str | None = None,
+    environment: str | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> ProjectConfig:
     """The project in a folder or file, checked.
 
-    `namespace` replaces `settings.namespace`; `environ` (default: the process's) is what `${ENV}` in settings is
-    taken from. Raises ConfigError with all problems, UsageError for a `namespace` that cannot be one.
+    `namespace` replaces `settings.namespace`. `environment` names the file `sbkube.<environment>.yaml` that is
+    laid over the project's (default: `settings.environment`, if that has a file). `environ` (default: the
+    process's) is what `${ENV}` in settings is taken from. Raises ConfigError with all problems, UsageError for a
+    `namespace` that cannot be one.
     """
+    from sbkube.config.environments import read_layers
     from sbkube.config.reading import Reading
 
     if namespace is not None and re.fullmatch(NAMESPACE, namespace) is None:
         raise UsageError(f'"{namespace}" is no name for a namespace', hint=NAMESPACE_HINT)
     path = locate(Path(target))
-    return Reading(path, os.environ if environ is None else environ, namespace).project()
+    document = read_layers(path, environment)
+    return Reading(path, document, os.environ if environ is None else environ, namespace).project()
 
 
 def locate(target: Path) -> Path:

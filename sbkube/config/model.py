@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sbkube.apps.base import AppSpec
-from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text, Whole, refuse
+from sbkube.apps.fields import Annotations, Labels, Namespace, OneOrMore, Seconds, Text, Whole, refuse
+from sbkube.apps.values import masked
 from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, repositories
 from sbkube.errors import Place
 from sbkube.sources.catalogue import Repositories
@@ -57,7 +58,6 @@ class Settings(BaseModel):
     not_yet: ClassVar[frozenset[str]] = frozenset(
         {
             "execution_order", "parallel", "incompatible_charts", "force_label_injection",
-            "cluster_values_file", "global_values", "environment",
         }
     )  # fmt: skip
 
@@ -72,6 +72,15 @@ class Settings(BaseModel):
     rollback_scope: Literal["app", "phase", "all"] = Field(default="app", description="What a rollback undoes.")
     max_workers: Whole = Field(default=4, ge=1, le=32, description="Apps deployed at the same time, at most.")
     parallel_apps: bool = Field(default=False, description="Deploy independent apps at the same time.")
+    environment: Text | None = Field(
+        default=None, description="Environment whose file sbkube.NAME.yaml is laid over this one, without --env."
+    )
+    cluster_values_file: OneOrMore = Field(
+        default=(), description="Values files that come before each Helm app's."
+    )
+    global_values: dict[str, Any] = Field(
+        default_factory=dict, description="Values that come before each Helm app's own."
+    )
     helm_repos: HelmRepos = Field(default_factory=dict, description="Helm repositories by name: URL, or a map.")
     oci_registries: OciRegistries = Field(
         default_factory=dict, description="Registries with charts by name: host and path, or a map."
@@ -142,6 +151,12 @@ class ProjectConfig:
         """Where the value at `path` of the file stands, or the nearest part around it."""
         return self.document.place(*path) if self.document else Place(str(self.path))
 
+    def shared_values(self) -> tuple[tuple[str | Mapping[str, Any], Place | None], ...]:
+        """Values that come before each Helm app's own: files, then a map."""
+        files = self.settings.cluster_values_file
+        pairs = [(name, self.place("settings", "cluster_values_file", i)) for i, name in enumerate(files)]
+        return (*pairs, (self.settings.global_values, self.place("settings", "global_values")))
+
     def repositories(self) -> Repositories:
         """The named repositories of the settings."""
         named = repositories(self.settings, self.folder)
@@ -161,6 +176,8 @@ class ProjectConfig:
         raw = self.document.value if self.document else {}
         settings = {k: v for k, v in (raw.get("settings") or {}).items() if v is not None}
         settings = _without_passwords(settings)
+        if settings.get("global_values"):
+            settings["global_values"] = masked(settings["global_values"])
         return {
             "apiVersion": API_VERSION,
             "metadata": {**self.metadata, "name": self.name},

@@ -17,7 +17,7 @@ from sbkube.config.graph import Node, check_graph, collisions
 from sbkube.config.model import ProjectConfig, Settings, StateSettings, TopLevel
 from sbkube.errors import ConfigError, Place, Problem
 from sbkube.sources.problems import did_you_mean, refuse_config
-from sbkube.sources.yaml_reader import Document, read_file, read_one, shown
+from sbkube.sources.yaml_reader import Document
 
 _APP_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -25,15 +25,14 @@ _APP_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 class Reading:
     """One project file being read."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str], namespace: str | None) -> None:
+    def __init__(self, path: Path, document: Document, environ: Mapping[str, str], namespace: str | None) -> None:
         self._path = path
         self._environ = environ
         self._namespace = namespace
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
         self._nodes: dict[str, Node] = {}
-        text, _ = read_file(path)
-        self._document = read_one(text, shown(path))
+        self._document = document
 
     def project(self) -> ProjectConfig:
         """The checked project; raises ConfigError with all problems."""

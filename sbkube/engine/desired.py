@@ -64,6 +64,7 @@ def render_all(
             force_conflicts=config.settings.force_conflicts
             if app.force_conflicts is None
             else app.force_conflicts,
+            shared_values=config.shared_values(),
             catalogue=world.catalogue,
             render_chart=lambda spec: render_chart(spec, world, index),
             build_kustomization=world.kustomize.build,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sbkube.apps.base import RenderContext, Rendered
-from sbkube.apps.helm import HelmSpec, merge, render
+from sbkube.apps.helm import HelmSpec, render
+from sbkube.apps.values import merge
 from sbkube.errors import RenderError
 from sbkube.models.release import ReleaseSpec, RenderedChart
 

@@ -226,7 +226,9 @@ class FakeApi:
     def __call__(self) -> FakeApi:
         return self
 
-    def open_project(self, target: Any = ".", *, namespace: Any = None, where: Any, listener: Any) -> FakeProject:
+    def open_project(
+        self, target: Any = ".", *, namespace: Any = None, environment: Any = None, where: Any, listener: Any
+    ) -> FakeProject:
         self.calls.append(("open", str(target), namespace, where))
         if str(target) == "broken":
             problem = Problem("unknown key 'imge'", Place("sbkube.yaml", 3, 5), "did you mean 'image'?")
