@@ -1,7 +1,7 @@
 """The servers that the scenarios run against, and what most scenarios start with.
 
 `sandbox` is always there. `kubeconfig` is the server of SBKUBE_TEST_KUBECONFIG, `envtest` a kube-apiserver that is
-started here (see envtest.py); where they are missing, the scenarios say so and are skipped.
+started here (see envtest.py). Scenarios run against those that are there; test_servers.py says which are not.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conformance import envtest
+from conformance.servers import SERVERS, why_not
 from conformance.talk import Api, Json
 
 from sbkube.edges import kubeconfig
 from sbkube.edges.access import Access
 from sbkube.testing import sandbox
 
-SERVERS = ("sandbox", "kubeconfig", "envtest")
 
-
-@pytest.fixture(scope="session", params=SERVERS)
+@pytest.fixture(scope="session", params=[name for name in SERVERS if not why_not(name)])
 def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Each server in turn."""
     folder = tmp_path_factory.mktemp("conformance")
@@ -34,10 +34,8 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             box = opened.enter_context(sandbox(folder))
             found = _of_token("sandbox", box.server, str(box.ca), box.token)
         elif request.param == "kubeconfig":
-            found = _named()
+            found = _named(os.environ["SBKUBE_TEST_KUBECONFIG"], folder)
         else:
-            if why := envtest.missing(os.environ):
-                pytest.skip(f"no kube-apiserver to start: {why}")
             started = opened.enter_context(envtest.running(folder, os.environ))
             found = _of_token("envtest", started.server, str(started.ca), started.token)
         found.controllers = _has_controllers(found)
@@ -49,27 +47,32 @@ def _of_token(name: str, server: str, ca: str, token: str) -> Api:
     return Api(name, server, tls, {"Authorization": f"Bearer {token}"})
 
 
-def _named() -> Api:
-    path = os.environ.get("SBKUBE_TEST_KUBECONFIG")
-    if not path:
-        pytest.skip("no cluster is offered: SBKUBE_TEST_KUBECONFIG is not set")
+def _named(path: str, folder: Path) -> Api:
     access = kubeconfig.load(path, None, os.environ)
     if access.auth.plugin or access.auth.username or access.proxy:
         pytest.skip(f"{path}: these scenarios know tokens and client certificates only")
     headers = {"Authorization": f"Bearer {access.auth.token}"} if access.auth.token else {}
-    return Api("kubeconfig", access.server, _tls(access), headers)
+    return Api("kubeconfig", access.server, _tls(access, folder), headers)
 
 
-def _tls(access: Access) -> ssl.SSLContext:
+def _tls(access: Access, folder: Path) -> ssl.SSLContext:
     known = access.tls
     context = ssl.create_default_context(cafile=known.ca_file or None, cadata=known.ca_data or None)
     if known.insecure:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if known.cert_file and known.key_file:
-        context.load_cert_chain(known.cert_file, known.key_file)
-    elif known.cert_data or known.key_data:
-        pytest.skip("client certificates inside a kubeconfig cannot be used here; name files")
+    if known.cert_data or known.cert_file:
+        # Python reads client certificates from files only.
+        pair = folder / "client.pem"
+        pair.touch(mode=0o600)
+        pair.write_text(
+            "\n".join((_text(known.cert_data, known.cert_file), _text(known.key_data, known.key_file)))
+        )
+        context.load_cert_chain(pair)
     return context
+
+
+def _text(data: str, file: str) -> str:
+    return data or Path(file).read_text()
 
 
 def _has_controllers(api: Api) -> bool:
