@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sbkube.cli.commandline import redacted
 from sbkube.cli.durations import seconds
 from sbkube.cli.session import Session
 from sbkube.cli.signals import stopping
@@ -114,6 +115,7 @@ def arguments(session: Session) -> dict[str, Any]:
     """What is recorded of the command line: nothing that could hold a secret."""
     o = session.options
     given = {
+        "line": redacted(session.words) if session.words else None,
         "apps": list(o.apps),
         "namespace": o.namespace,
         "environment": o.environment,

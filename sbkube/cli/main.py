@@ -85,7 +85,7 @@ def _run(args: list[str], environ: Mapping[str, str], load_api: Callable[[], Any
     def session(options: Options) -> Any:
         from sbkube.cli.session import Session, Terminal
 
-        return Session(options, Terminal(sys.stdin, sys.stdout, sys.stderr, environ), load_api)
+        return Session(options, Terminal(sys.stdin, sys.stdout, sys.stderr, environ), load_api, args)
 
     # click takes words off the list that it is given; the caller still needs them.
     with ROOT.make_context("sbkube", list(args), obj=session) as context:

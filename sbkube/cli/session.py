@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -55,8 +55,12 @@ class Terminal:
 class Session:
     """One command's run. `api` is the module `sbkube.api`, loaded when it is first needed."""
 
-    def __init__(self, options: Options, terminal: Terminal, load_api: Callable[[], Any]) -> None:
+    def __init__(
+        self, options: Options, terminal: Terminal, load_api: Callable[[], Any], words: Sequence[str] = ()
+    ) -> None:
+        """`words` is the command line as it was given."""
         self.options = options
+        self.words = tuple(words)
         self.terminal = terminal
         self._load_api = load_api
         self._progress: Progress | None = None

@@ -63,7 +63,8 @@ def _job(environ: Mapping[str, str]) -> str:
         names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
         server, repository, number = (environ.get(n, "") for n in names)
         return f"{server}/{repository}/actions/runs/{number}"
-    return next((environ[name] for name in _JOB_URLS if environ.get(name)), "")
+    found = next((environ[name] for name in _JOB_URLS if environ.get(name)), "")
+    return without_password(urlunsplit(urlsplit(found)._replace(query="", fragment="")))
 
 
 def _git(folder: Path, environ: Mapping[str, str], *words: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
@@ -46,12 +47,16 @@ def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
 def _head(record: DeploymentRecord, ink: Ink) -> str:
     who = f"{record.operator or 'somebody'}{f'@{record.host}' if record.host else ''}"
     took = between(record.created_at, record.ended_at)
+    line = (record.command_args or {}).get("line")
     facts = [
-        ("command", record.command + (" (dry run)" if record.dry_run else "")),
+        ("command", (line or record.command) + (" (dry run)" if record.dry_run else "")),
         ("project", f"{record.project or '-'} in namespace {record.namespace}"),
         ("cluster", record.cluster + (f" (context {record.context})" if record.context else "")),
+        ("uid", record.cluster_uid),
         ("file", record.config_file_path),
         ("by", who + (f", as {record.kubernetes_user}" if record.kubernetes_user else "")),
+        ("from", _source(record.origin)),
+        ("job", str(record.origin.get("job") or "")),
         ("started", moment(record.created_at)),
         ("took", took),
         ("changes", changes(record.counts) if record.counts else ""),
@@ -61,6 +66,16 @@ def _head(record: DeploymentRecord, ink: Ink) -> str:
     ]
     lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
     return "\n".join(lines + [f"  {ink.dim(f'{name:<10}')}{value}" for name, value in facts if value])
+
+
+def _source(origin: Mapping[str, Any]) -> str:
+    """Which state of which repository it was made from."""
+    if not origin.get("commit"):
+        return str(origin.get("remote") or "")
+    branch = f" on {origin['branch']}" if origin.get("branch") else ""
+    changed = ", with changes that were not committed" if origin.get("dirty") else ""
+    remote = f" of {origin['remote']}" if origin.get("remote") else ""
+    return f"{str(origin['commit'])[:12]}{branch}{remote}{changed}"
 
 
 def _app(app: AppDeploymentRecord, ink: Ink) -> str:

@@ -17,6 +17,7 @@ from sbkube.models.deployment_state import (
     AppDeploymentRecord,
     DeploymentDetail,
     DeploymentRecord,
+    DeploymentStatus,
     HelmReleaseRecord,
     ResourceRecord,
 )
@@ -152,6 +153,14 @@ def deployment(record: DeploymentRecord) -> Document:
         "dry_run": record.dry_run,
         "operator": record.operator,
         "host": record.host,
+        "kubernetes_user": record.kubernetes_user or None,
+        "cluster_uid": record.cluster_uid or None,
+        "version": record.sbkube_version,
+        "commit": record.origin.get("commit"),
+        "branch": record.origin.get("branch"),
+        "dirty": record.origin.get("dirty"),
+        "job": record.origin.get("job"),
+        "line": (record.command_args or {}).get("line"),
         "error": record.error_message,
     }
 
@@ -162,10 +171,7 @@ def detail(value: DeploymentDetail) -> Document:
     return {
         **deployment(record),
         "context": record.context,
-        "cluster_uid": record.cluster_uid,
         "config_file": record.config_file_path,
-        "kubernetes_user": record.kubernetes_user,
-        "version": record.sbkube_version,
         "origin": dict(record.origin),
         "args": dict(record.command_args or {}),
         "apps": [_app(app) for app in value.apps],
@@ -279,14 +285,28 @@ def checks(found: Sequence[CheckLike]) -> Document:
     return {"ok": all(check.ok for check in found), "checks": items}
 
 
+_EFFECTS = ("create", "change", "recreate", "delete", "unchanged")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of a formula
+
+
 def history_csv(records: Sequence[DeploymentRecord]) -> str:
-    """Deployments as CSV with a header line; counts become columns of their own."""
-    rows = [deployment(record) for record in records]
-    effects = ("create", "change", "recreate", "delete", "unchanged")
-    names = [name for name in (deployment(records[0]) if records else {"deployment_id": 0}) if name != "counts"]
+    """Deployments as CSV (RFC 4180) with a header line; counts become columns of their own. Text that a
+    spreadsheet would run as a formula is preceded by an apostrophe."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*names, *effects], extrasaction="ignore", lineterminator="\n")
+    names = [name for name in deployment(_NOBODY) if name != "counts"]
+    writer = csv.DictWriter(out, [*names, *_EFFECTS], extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({**row, **{name: row["counts"].get(name, 0) for name in effects}})
+    for record in records:
+        row = deployment(record)
+        counts = {name: record.counts.get(name, 0) for name in _EFFECTS}
+        writer.writerow({name: _cell(value) for name, value in (row | counts).items()})
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_NOBODY = DeploymentRecord(0, "", DeploymentStatus.PENDING, datetime.fromtimestamp(0, UTC), "", "", "", "", "", {})

@@ -273,10 +273,11 @@ class DeploymentDatabase:
         since: datetime | None = None,
         limit: int | None = 50,
         offset: int = 0,
-        **more: str | None,
+        **more: Any,
     ) -> list[DeploymentRecord]:
         """Deployments that match, newest first. `cluster` is a name or UID, `since` an aware time, a `limit` of
-        None means all; `more` may have `project`. Raises ValueError for an unknown status."""
+        None means all; `more` may have `project` and `until` (an aware time, itself left out). Raises ValueError
+        for an unknown status."""
         filters = history.Filters(cluster, namespace, app_name, status, since, limit, offset, **more)
         with self.reading() as conn:
             return list(history.find(conn, filters, self.store))

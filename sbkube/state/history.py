@@ -46,6 +46,7 @@ class Filters:
     limit: int | None = 50
     offset: int = 0
     project: str | None = None
+    until: datetime | None = None
 
 
 def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[DeploymentRecord, ...]:
@@ -62,11 +63,21 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
         query = query.where(table.status == DeploymentStatus(filters.status).value)
     if filters.since:
         query = query.where(table.created_at >= filters.since)
+    if filters.until:
+        query = query.where(table.created_at < filters.until)
     if filters.app_name:
         apps = select(app_deployments.c.deployment_id).where(app_deployments.c.app_name == filters.app_name)
         query = query.where(table.id.in_(apps))
-    query = query.order_by(table.id.desc()).offset(filters.offset or None).limit(filters.limit)
+    # Keys follow time within a project on a cluster; between them, after an import, only the time tells.
+    query = query.order_by(*_newest_first(filters)).offset(filters.offset or None).limit(filters.limit)
     return _records(conn, query, store)
+
+
+def _newest_first(filters: Filters) -> tuple[Any, ...]:
+    table = deployments.c
+    if filters.project and filters.cluster:
+        return (table.id.desc(),)
+    return (table.created_at.desc(), table.id.desc())
 
 
 def one(conn: Connection, key: int, store: BlobStore) -> DeploymentRecord:

@@ -11,6 +11,7 @@ import click
 from sbkube.cli.commands.sandbox import SandboxGroup
 from sbkube.cli.durations import since
 from sbkube.cli.options import Command
+from sbkube.cli.places import place
 from sbkube.cli.session import Session
 from sbkube.errors import UsageError
 
@@ -23,15 +24,6 @@ def state() -> None:
 
     It is the one of --state-url, else SBKUBE_STATE_URL, else the project in the current folder, else the default.
     """
-
-
-def place(session: Session) -> str | None:
-    """Which database is meant, as the option of that name would say it; None is the default."""
-    given = session.options.state_url or session.terminal.environ.get("SBKUBE_STATE_URL")
-    if given or not session.has_project():
-        return given
-    with session.project() as project:
-        return project.config.settings.state_url
 
 
 def progress(session: Session, word: str) -> Callable[[int, int], None]:

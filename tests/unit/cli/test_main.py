@@ -251,7 +251,7 @@ def test_a_saved_plan_is_executed_as_it_is(sbkube: Any) -> None:
     api.effect = Effect.DELETE
     run = sbkube("apply --plan p.json", api=api)  # approved already, so nobody is asked
     assert run.code == 0 and run.executed and ("approved", "p.json") in run.api.calls
-    assert next(c[1]["args"] for c in run.api.calls if c[0] == "execute") == {"plan": "digest-1"}
+    assert next(c[1]["args"] for c in run.api.calls if c[0] == "execute")["plan"] == "digest-1"
     for more in ("--app web", "--no-prune"):
         run = sbkube(f"apply --plan p.json {more}")
         assert run.code == 2 and not run.executed

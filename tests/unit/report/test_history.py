@@ -48,3 +48,21 @@ def test_changes() -> None:
     assert changes({"create": 2, "delete": 1, "unchanged": 9}) == "+2 -1"
     assert changes({}) == "none"
     assert table([], ink=Ink()) == "No deployments are recorded."
+
+
+def test_csv_is_one_clean_document_that_no_spreadsheet_runs():
+    import csv
+    import io
+    from dataclasses import replace
+
+    from unit.cli.fake_api import record
+
+    from sbkube.report.machine import history_csv
+
+    error = '=HYPERLINK("http://x","y")\nsecond, line'
+    text = history_csv([replace(record(), error_message=error, operator="@ann"), record(origin={"commit": "+1"})])
+    assert text.count("\r\n") == 3 and text.endswith("\r\n")
+    first, second = csv.DictReader(io.StringIO(text, newline=""))
+    assert first["error"] == "'" + error and first["operator"] == "'@ann" and second["commit"] == "'+1"
+    assert (first["create"], first["change"], first["delete"], first["dry_run"]) == ("2", "1", "0", "false")
+    assert history_csv([]).splitlines() == [text.split("\r\n", maxsplit=1)[0]]
