@@ -72,7 +72,7 @@ class Running(Undoing):
                 )
             run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
             record = newest = run.record
-            automatic = {"on_failure": "rollback"}
+            automatic = {"on_failure": "rollback", "scope": self.config.settings.rollback_scope}
             undone = self._undo_failed(
                 plan,
                 record,

@@ -35,13 +35,15 @@ out_file = click.option(
 class Run:
     """How to run a plan: under which name it is recorded, whether to ask whenever it changes anything (else only
     when it takes something away), how long to wait for the lock (`5m`, empty: not at all). `out` is a file that
-    the plan is saved to instead of being executed; `approved` is the digest of the file that it comes from."""
+    the plan is saved to instead of being executed; `approved` is the digest of the file that it comes from;
+    `scope` is what a rollback is restricted to."""
 
     command: str
     always_ask: bool = False
     lock_wait: str | None = None
     out: str | None = None
     approved: str = ""
+    scope: str = ""
 
 
 def settle(session: Session, project: Project) -> None:
@@ -73,7 +75,8 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
         session.confirm(f"{run.command} on {plan.cluster}?")
     wait = seconds(run.lock_wait) if run.lock_wait else 0
     with stopping(project.cancel, session.terminal.err):
-        args = arguments(session) | ({"plan": run.approved} if run.approved else {})
+        own = {"plan": run.approved, "scope": run.scope}
+        args = arguments(session) | {name: value for name, value in own.items() if value}
         result = project.execute(plan, command=run.command, args=args, wait_for_lock=wait)
     session.stop_progress()
     _finish(session, masked, result, run)

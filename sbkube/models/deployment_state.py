@@ -155,7 +155,11 @@ class HelmReleaseCreate:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A deployment as recorded; `id` is the integer key, `deployment_id` the public one; times are aware UTC."""
+    """A deployment as recorded; `id` is the integer key, `deployment_id` the public one; times are aware UTC.
+
+    `rolled_back_by` is the id of the deployment that undid all of it and was not undone itself. It is derived when
+    a record is read: the status stays the one that the deployment ended with.
+    """
 
     id: int
     deployment_id: str
@@ -183,6 +187,7 @@ class DeploymentRecord:
     ended_at: datetime | None = None
     plan_digest: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
+    rolled_back_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def _head(record: DeploymentRecord, ink: Ink) -> str:
         ("took", took),
         ("changes", changes(record.counts) if record.counts else ""),
         ("refers to", record.parent or ""),
+        ("undone", f"rolled back by {record.rolled_back_by}" if record.rolled_back_by else ""),
         ("version", f"sbkube {record.sbkube_version}" if record.sbkube_version else ""),
         ("error", ink.red(record.error_message or "")),
     ]

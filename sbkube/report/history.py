@@ -27,6 +27,15 @@ def word(status: DeploymentStatus, ink: Ink) -> str:
     return ink.paint(text, STYLES[status])
 
 
+def fate(record: DeploymentRecord, ink: Ink) -> str:
+    """The status, and whether it was rolled back since: `rolled back`, or `failed, undone`."""
+    if not record.rolled_back_by:
+        return word(record.status, ink)
+    if record.status is DeploymentStatus.SUCCESS:
+        return word(DeploymentStatus.ROLLED_BACK, ink)
+    return f"{word(record.status, ink)}, {ink.paint('undone', STYLES[DeploymentStatus.ROLLED_BACK])}"
+
+
 def changes(counts: Mapping[str, int]) -> str:
     """`+2 ~1 -3`; what is zero is left out, nothing at all is `none`."""
     marks = (("create", "+"), ("change", "~"), ("recreate", "±"), ("delete", "-"))
@@ -42,7 +51,7 @@ def table(records: Sequence[DeploymentRecord], *, ink: Ink, width: int = 80, now
     rows = [
         (
             record.deployment_id,
-            word(record.status, ink),
+            fate(record, ink),
             record.command,
             (f"{record.namespace}/{record.project}" if record.project else record.namespace) if projects else "",
             record.cluster if clusters else "",

@@ -150,6 +150,7 @@ def deployment(record: DeploymentRecord) -> Document:
         "seconds": seconds(record.created_at, record.ended_at),
         "counts": dict(record.counts),
         "parent": record.parent,
+        "rolled_back_by": record.rolled_back_by or None,
         "dry_run": record.dry_run,
         "operator": record.operator,
         "host": record.host,

@@ -22,8 +22,8 @@ Row = Any
 Values = Mapping[str, Any]
 
 
-def deployment_record(row: Row, values: Values) -> DeploymentRecord:
-    """A row of `deployments`; `values` has the blobs by name."""
+def deployment_record(row: Row, values: Values, rolled_back_by: str = "") -> DeploymentRecord:
+    """A row of `deployments`; `values` has the blobs by name. What rolled it back is told by later rows."""
     return DeploymentRecord(
         id=row.id,
         deployment_id=row.deployment_id,
@@ -51,6 +51,7 @@ def deployment_record(row: Row, values: Values) -> DeploymentRecord:
         ended_at=row.ended_at,
         plan_digest=row.plan_digest,
         counts=row.counts or {},
+        rolled_back_by=rolled_back_by,
     )
 
 

@@ -48,8 +48,10 @@ def test_rollback_scopes(bench: Bench, api_server: HttpCluster, scope: str, good
     assert data(api_server, bench, "good") == {"x": good} and data(api_server, bench, "bad") == {"x": "1"}
     assert get(api_server, "Deployment", bench.namespace, "broken", "apps") is None
     assert statuses(bench)[:2] == [("rollback", "success"), ("apply", "partially_failed")]
-    newest = bench.ok("history", "-o", "json").json["deployments"][0]
+    newest, failed, first = bench.ok("history", "-o", "json").json["deployments"]
     assert newest["parent"] == ran.json["deployment"]["deployment_id"]
+    assert failed["rolled_back_by"] == (None if scope == "app" else newest["deployment_id"])
+    assert first["rolled_back_by"] is None
     kept = bench.ok("show", ran.json["deployment"]["deployment_id"]).out
     assert "ImagePullBackOff" in kept and "broken-" in kept  # evidence from before anything was undone
 

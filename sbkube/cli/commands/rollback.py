@@ -32,7 +32,13 @@ def rollback(session: Session, reference: str, to: str, only_list: bool, limit: 
         plan = project.plan_rollback(
             reference, to=to, apps=session.options.apps, failed_only=failed_only, **consent
         )
-        run = Run("rollback", always_ask=True, lock_wait=how["wait_for_lock"], out=how["out"])
+        run = Run(
+            "rollback",
+            always_ask=True,
+            lock_wait=how["wait_for_lock"],
+            out=how["out"],
+            scope="app" if failed_only else "",
+        )
         return carry_out(session, project, plan, run)
 
 

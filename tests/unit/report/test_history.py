@@ -38,6 +38,14 @@ def test_the_widest_records_fit_80_columns(colour: bool) -> None:
     assert "400d" in lines[1] and "2h00m" in lines[1]
 
 
+def test_what_was_rolled_back_is_told_beside_its_status() -> None:
+    undone = replace(RECORD, rolled_back_by="dep-20260502120000-0a1b2c3d")
+    lines = table([undone, replace(undone, status=DeploymentStatus.SUCCESS)], ink=Ink(), now=NOW).splitlines()
+    assert "partly failed, undone" in lines[1] and "rolled back" in lines[2]
+    other = replace(undone, project="b", cluster="c", ended_at=None)
+    assert max(visible(line) for line in table([undone, other], ink=Ink(), now=NOW).splitlines()) <= 80
+
+
 def test_the_id_is_whole_where_it_fits() -> None:
     lines = table([RECORD], ink=Ink(), now=NOW).splitlines()
     assert lines[1].startswith("dep-20260501120000-0a1b2c3d  partly failed")

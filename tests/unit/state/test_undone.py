@@ -1,0 +1,83 @@
+"""Which deployments have been rolled back: told by later rows, never written into the old ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ledger_plans import apply, config_map, live, outcome, plan_of
+
+from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
+from sbkube.models.outcome import OpState
+from sbkube.models.plan import Operation
+from sbkube.state.tracker import DeploymentTracker
+
+TARGET = LockTarget("shop", "uid-1", "default")
+DATA = DeploymentCreate(
+    cluster="k3s",
+    namespace="default",
+    app_config_dir="config",
+    config_file_path="config/sbkube.yaml",
+    command="apply",
+    config_snapshot={},
+    project="shop",
+    cluster_uid="uid-1",
+)
+
+
+def run(tracker: DeploymentTracker, *ops: Operation, fails: bool = False, parent: str = "", **args: Any) -> str:
+    """A deployment of these operations, a rollback if it has a parent; gives its id."""
+    purpose = "rollback" if parent else "apply"
+    data = replace(DATA, command=purpose, command_args=args)
+    lock = tracker.acquire(TARGET, purpose)
+    journal = tracker.begin(data, plan_of(*ops, purpose=purpose, parent=parent), lock)
+    for op in ops:
+        journal.app_started(op.app)
+        journal.intend([op])
+        body = live(op.desired or {}, version="11")
+        journal.settle([outcome(op, None if fails else body, OpState.FAILED if fails else OpState.APPLIED)])
+        journal.app_ended(op.app, DeploymentStatus.FAILED if fails else DeploymentStatus.SUCCESS)
+    record = journal.finish()
+    tracker.release(lock)
+    return record.deployment_id
+
+
+def undone(tracker: DeploymentTracker) -> dict[str, str]:
+    found = tracker.list_deployments(project="shop")
+    return {r.deployment_id: r.rolled_back_by for r in found if r.rolled_back_by}
+
+
+WEB, DB = apply(config_map("web")), apply(config_map("db"), app="db")
+
+
+def test_a_rollback_undoes_everything_from_its_parent_on(tracker: DeploymentTracker) -> None:
+    first, second, third = (run(tracker, WEB) for _ in range(3))
+    back = run(tracker, WEB, parent=second)
+    assert undone(tracker) == {second: back, third: back}
+    assert tracker.detail(second).deployment.rolled_back_by == back
+    assert tracker.detail(first).deployment.status is DeploymentStatus.SUCCESS
+    assert tracker.verify().ok
+
+
+def test_a_rollback_that_was_undone_or_failed_undoes_nothing(tracker: DeploymentTracker) -> None:
+    first = run(tracker, WEB)
+    back = run(tracker, WEB, parent=first)
+    again = run(tracker, WEB, parent=back)
+    assert undone(tracker) == {back: again}
+    run(tracker, WEB, parent=again, fails=True)
+    assert undone(tracker) == {back: again}
+
+
+def test_what_changed_nothing_was_not_undone(tracker: DeploymentTracker) -> None:
+    first = run(tracker, WEB)
+    run(tracker)
+    back = run(tracker, WEB, parent=first)
+    assert undone(tracker) == {first: back}
+
+
+def test_a_rollback_of_some_apps_undoes_what_only_they_took_part_in(tracker: DeploymentTracker) -> None:
+    both, only = run(tracker, WEB, DB), run(tracker, WEB)
+    back = run(tracker, WEB, parent=both, apps=["web"])
+    assert undone(tracker) == {only: back}
+    back = run(tracker, WEB, DB, parent=both, scope="app")
+    assert undone(tracker)[both] == back
