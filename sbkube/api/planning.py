@@ -72,6 +72,19 @@ class Planning(Opened):
         with before_any_write():
             return plan_rollback(self.config, self.world, undo)
 
+    def plan_resume(self, reference: str = "") -> Plan | None:
+        """What is left to do of the newest interrupted deployment (or of `reference`), None when there is none.
+
+        It must have been settled. Raises PlanRefused with all that others have changed since, and StateError when
+        the recorded plan cannot be decrypted here.
+        """
+        from sbkube.engine.resume import plan_resume, resumable
+
+        self._look_at_newest()
+        with before_any_write():
+            detail = resumable(self.world, self.target, reference)
+            return plan_resume(self.world, self.target, detail) if detail else None
+
     def plan_again(self, request: Mapping[str, Any]) -> Plan:
         """The plan for a request that was kept with an earlier one."""
         make = {"apply": self.plan, "delete": self.plan_delete, "rollback": self.plan_rollback}
@@ -137,5 +150,7 @@ class Planning(Opened):
         """Say what a killed run left open; the next command that takes the lock settles it."""
         for detail in self.ledger.unsettled(self.target):
             name = detail.deployment.deployment_id
-            text = f"deployment {name} was interrupted; `sbkube recover` (or the next apply) settles it"
+            text = (
+                f"deployment {name} was interrupted; go on with `sbkube resume`, or undo it with `sbkube rollback`"
+            )
             self.world.emit("warning", message=text)

@@ -30,6 +30,7 @@ ENTRIES: Mapping[str, Entry] = {
     "rollback": Entry(f"{_HERE}.rollback:rollback", _UNDO, "Undo a deployment."),
     "delete": Entry(f"{_HERE}.delete:delete", _UNDO, "Delete what the project deployed."),
     "destroy": Entry(f"{_HERE}.delete:destroy", _UNDO, "The same as delete."),
+    "resume": Entry(f"{_HERE}.resume:resume", _UNDO, "Go on with an interrupted run."),
     "recover": Entry(f"{_HERE}.recover:recover", _UNDO, "Settle what an interrupted run left open."),
     "init": Entry(f"{_HERE}.init:init", _SETUP, "Write a small project to start from."),
     "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),

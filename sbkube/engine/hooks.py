@@ -51,18 +51,25 @@ class HooksLeft:
     after: tuple[Hook, ...]
 
 
-def hooks_left(record: ReleaseRecord, verb: Verb, world: Surroundings, *, worked: bool) -> HooksLeft | None:
-    """The hooks of the action that made `record`, or None when none of them had begun.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known beside the release record: Helm had begun to change objects (`worked`), and the objects of
+    hooks that we have run ourselves since (`done`)."""
 
-    `worked` tells that Helm had begun to change the release's objects.
-    """
+    worked: bool = False
+    done: frozenset[tuple[str, str, str, str]] = frozenset()
+
+
+def hooks_left(record: ReleaseRecord, verb: Verb, world: Surroundings, evidence: Evidence) -> HooksLeft | None:
+    """The hooks of the action that made `record`, or None when none of them had begun."""
     first, last = EVENTS[verb]
     before, after = (_of_event(record, event) for event in (first, last))
     begun = _moment(record.begun)
-    if not any(_started(run, begun) for run in (*before, *after)):
-        return None if not worked else HooksLeft(tuple(run.name for run in before), (), _hooks(after, record))
-    worked = worked or any(_started(run, begun) for run in after)
-    judged = [_judge(runs, done, record, world) for runs, done in ((before, worked), (after, False))]
+    late = any(_started(run, begun) for run in after)
+    if not (evidence.worked or evidence.done or late or any(_started(run, begun) for run in before)):
+        return None
+    judge = _Judge(record, world, evidence.done)
+    judged = [judge.all(before, evidence.worked or late), judge.all(after, False)]
     finished = tuple(name for names, _ in judged for name in names)
     return HooksLeft(finished, judged[0][1], judged[1][1])
 
@@ -77,26 +84,34 @@ def _started(run: HookRun, begun: datetime | None) -> bool:
     return when is not None and (begun is None or when >= begun - _SLACK)
 
 
-def _judge(
-    runs: Sequence[HookRun], all_done: bool, record: ReleaseRecord, world: Surroundings
-) -> tuple[list[str], tuple[Hook, ...]]:
-    """Names of the hooks that have finished, and the hooks that are left, in order."""
-    begun = _moment(record.begun)
-    started = [_started(run, begun) for run in runs]
-    finished: list[str] = []
-    left: list[Hook] = []
-    for at, run in enumerate(runs):
-        hook = _hook(run, record)
-        if all_done or any(started[at + 1 :]) or (started[at] and run.phase == "Succeeded"):
-            finished.append(run.name)
-            continue
-        since = _moment(run.started)
-        live = world.cluster.get(hook.key) if started[at] else None
-        if started[at] and hook_ended(hook.key, live, since, world):
-            finished.append(run.name)
-        else:
-            left.append(replace(hook, running=_at_work(live, since)))
-    return finished, tuple(left)
+class _Judge:
+    """Tells finished hooks from those that are left."""
+
+    def __init__(
+        self, record: ReleaseRecord, world: Surroundings, done: frozenset[tuple[str, str, str, str]]
+    ) -> None:
+        self._record = record
+        self._world = world
+        self._done = done
+        self._begun = _moment(record.begun)
+
+    def all(self, runs: Sequence[HookRun], all_done: bool) -> tuple[list[str], tuple[Hook, ...]]:
+        """Names of the hooks that have finished, and the hooks that are left, in order."""
+        started = [_started(run, self._begun) for run in runs]
+        finished: list[str] = []
+        left: list[Hook] = []
+        for at, run in enumerate(runs):
+            hook = _hook(run, self._record)
+            live = self._world.cluster.get(hook.key)
+            known = all_done or any(started[at + 1 :]) or hook.key.identity in self._done
+            if known or (started[at] and self._succeeded(run, hook, live)):
+                finished.append(run.name)
+            else:
+                left.append(replace(hook, running=at_work(live, _moment(run.started) or self._begun)))
+        return finished, tuple(left)
+
+    def _succeeded(self, run: HookRun, hook: Hook, live: Json | None) -> bool:
+        return run.phase == "Succeeded" or hook_ended(hook.key, live, _moment(run.started), self._world)
 
 
 def hook_ended(key: ResourceKey, live: Json | None, since: datetime | None, world: Surroundings) -> bool:
@@ -127,15 +142,11 @@ def _made_since(live: Json, since: datetime | None) -> bool:
     return since is None or made is None or made >= since - _SLACK
 
 
-def _at_work(live: Json | None, since: datetime | None) -> str:
-    """The uid of a hook's object that this action made and that has not ended."""
+def at_work(live: Json | None, since: datetime | None) -> str:
+    """The uid of a hook's object that was made since then and has not ended, or an empty text."""
     if live is None or not _made_since(live, since) or ending(live) is not Ending.RUNNING:
         return ""
     return str(live["metadata"].get("uid", ""))
-
-
-def _hooks(runs: Sequence[HookRun], record: ReleaseRecord) -> tuple[Hook, ...]:
-    return tuple(_hook(run, record) for run in runs)
 
 
 def _hook(run: HookRun, record: ReleaseRecord) -> Hook:

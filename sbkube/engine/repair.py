@@ -13,7 +13,7 @@ from typing import Any
 
 from sbkube.engine.compare import Live
 from sbkube.engine.continuation import repair
-from sbkube.engine.hooks import HooksLeft, hooks_left
+from sbkube.engine.hooks import Evidence, HooksLeft, hooks_left
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.settling import CUT_OFF, planned_operations
 from sbkube.engine.surroundings import Surroundings
@@ -77,7 +77,14 @@ class Repairs:
 
     def hooks(self, cut: CutOff) -> HooksLeft | None:
         """The hooks that the action has still to run, or None when it had not begun with any."""
-        return hooks_left(cut.record, cut.verb, self._world, worked=self._worked(cut))
+        evidence = Evidence(self._worked(cut), self._run_since(cut))
+        return hooks_left(cut.record, cut.verb, self._world, evidence)
+
+    def _run_since(self, cut: CutOff) -> frozenset[tuple[str, str, str, str]]:
+        """Hooks that were run by ourselves, in runs that went on with this one and were cut off in turn."""
+        details = self._world.ledger.since(cut.action.deployment_id, self._target)
+        rows = (row for detail in details for row in detail.resources)
+        return frozenset(r.key.identity for r in rows if r.verb == Verb.HOOK and r.state is OpState.APPLIED)
 
     def _worked(self, cut: CutOff) -> bool:
         """Helm had begun to change the release's objects, which it does after the hooks that come first."""

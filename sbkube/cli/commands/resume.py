@@ -1,0 +1,35 @@
+"""`resume`: go on with an interrupted deployment where it was cut off."""
+
+from __future__ import annotations
+
+import click
+
+from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
+from sbkube.cli.options import Command
+from sbkube.cli.session import Session
+
+
+@click.command("resume", cls=Command)
+@click.argument("reference", metavar="[ID]", required=False, default="")
+@wait_for_lock
+def resume(session: Session, reference: str, wait_for_lock: str | None) -> int:
+    """Go on with the newest interrupted deployment: the same plan, less what had taken effect.
+
+    Hooks and Helm actions that had finished are not run twice. Where others have changed objects since, they are
+    listed and nothing is done.
+    """
+    from sbkube.errors import UsageError
+
+    if session.options.apps:
+        raise UsageError("a deployment is resumed as a whole", hint="leave --app away, or use apply --app")
+    with session.project() as project:
+        settle(session, project)
+        plan = project.plan_resume(reference)
+        if plan is None:
+            session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
+            return 0
+        return carry_out(session, project, plan, Run("resume", lock_wait=wait_for_lock))
+
+
+def _nothing(reference: str) -> str:
+    return f"Nothing to resume: {reference or 'the newest deployment'} was not interrupted."
