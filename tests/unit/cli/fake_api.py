@@ -141,6 +141,10 @@ class FakeProject:
         self.api.calls.append(("plan_rollback", reference, args))
         return plan(purpose="rollback")
 
+    def plan_resume(self, reference: str = "") -> Plan | None:
+        self.api.calls.append(("plan_resume", reference, {}))
+        return plan(purpose="apply") if reference else None
+
     def save(self, value: Plan, path: str) -> str:
         self.api.calls.append(("save", value.purpose, path))
         return "digest-1"
