@@ -210,7 +210,7 @@ def test_a_running_action_is_not_repaired(release: Release) -> None:
         _until(release.deployment, 60)
         ran = release.bench.sbkube("diff")
         assert ran.code == 3 and "still at work" in ran.err
-        assert release.bench.sbkube("apply", "-y").code == 5
+        assert release.bench.sbkube("apply", "-y").code in {3, 5}
         assert run.wait(60) == 0
     finally:
         run.kill()
