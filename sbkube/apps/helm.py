@@ -28,7 +28,7 @@ _SOURCE = re.compile(r"^# Source: (.+?)\s*$", re.MULTILINE)
 class HelmSpec(AppSpec):
     """A Helm release."""
 
-    not_yet = AppSpec.not_yet | {"overrides", "removes", "force_adopt"}
+    not_yet = AppSpec.not_yet | {"overrides", "removes"}
 
     type: Literal["helm"]
     chart: Text = Field(
@@ -43,6 +43,7 @@ class HelmSpec(AppSpec):
     release_name: Text | None = Field(default=None, description="Name of the release; default: the app's name.")
     wait: bool = Field(default=True, description="Wait until the release's objects are ready.")
     atomic: bool = Field(default=False, description="Roll the release back when it fails.")
+    force_adopt: bool = Field(default=False, description="Let the release take over objects that exist already.")
     helm_label_injection: bool = Field(default=True, description="Label objects with project and app.")
 
     @field_validator("release_name")
@@ -106,6 +107,7 @@ def render(spec: HelmSpec, context: RenderContext) -> Rendered:
         atomic=spec.atomic,
         timeout=context.timeout if spec.timeout is None else spec.timeout,
         force_conflicts=context.force_conflicts if spec.force_conflicts is None else spec.force_conflicts,
+        take_ownership=spec.force_adopt,
     )
     rendered = context.render_chart(release)
     problems: list[Problem] = []

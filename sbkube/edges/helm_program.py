@@ -91,8 +91,8 @@ class ProgramHelm(StoredReleases):
         return self._act(spec, "install", (*own, *_applying(spec)), cancel)
 
     def upgrade(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
-        """Upgrade in the way the release was last applied (Helm's `auto`)."""
-        own = ("--server-side=auto", "--reset-values", f"--history-max={HISTORY}")
+        """Upgrade with server-side apply; what Helm 3 owned by Update, Helm migrates first."""
+        own = ("--server-side=true", "--reset-values", f"--history-max={HISTORY}")
         return self._act(spec, "upgrade", (*own, *_applying(spec)), cancel)
 
     def rollback(self, spec: ReleaseSpec, revision: int, cancel: CancelToken) -> ReleaseRecord:
@@ -183,6 +183,7 @@ def _applying(spec: ReleaseSpec) -> tuple[str, ...]:
         *_hooks(spec.disable_hooks),
         *(("--rollback-on-failure",) if spec.atomic else ()),
         *(("--force-conflicts",) if spec.force_conflicts else ()),
+        *(("--take-ownership",) if spec.take_ownership else ()),
         *((f"--labels={labels}",) if labels else ()),
     )
 

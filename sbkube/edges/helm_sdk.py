@@ -172,9 +172,9 @@ class SdkHelm(StoredReleases):
         return self._act("helm_install", spec, cancel, own)
 
     def upgrade(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
-        """Upgrade in the way the release was last applied (Helm's `auto`)."""
+        """Upgrade with server-side apply; what Helm 3 owned by Update, Helm migrates first."""
         # Without this Helm merges the old values into ours where ours are empty.
-        own = {"server_side_apply": "auto", "max_history": HISTORY, "reset_values": True}
+        own = {"server_side_apply": "true", "max_history": HISTORY, "reset_values": True}
         return self._act("helm_upgrade", spec, cancel, own)
 
     def rollback(self, spec: ReleaseSpec, revision: int, cancel: CancelToken) -> ReleaseRecord:
@@ -350,6 +350,7 @@ def _applying(spec: ReleaseSpec) -> dict[str, Any]:
     return {
         "rollback_on_failure": spec.atomic,
         "force_conflicts": spec.force_conflicts,
+        "take_ownership": spec.take_ownership,
         "labels": dict(spec.labels),
         "disable_hooks": spec.disable_hooks,
         "skip_crds": True,

@@ -246,6 +246,7 @@ class Comparer:
         )
         known = self._recorded.get(wanted.key.identity)
         ours = known is not None and known.uid == live["metadata"].get("uid")
+        ours = ours or _of_release(wanted.body, live)
         ruling = recreate.ruling(wanted.body, live, ours=ours)
         named = ", ".join(paths) or "a field"
         if not ruling.allowed:
@@ -308,12 +309,26 @@ def _conflict(wanted: Desired, field: FieldChange) -> Problem:
     return _problem(wanted, f"{field.path} belongs to {who}", hint)
 
 
+def left_problem(wanted: Desired, left: Sequence[FieldChange]) -> Problem:
+    """Fields that others are there to set, in an object that is sent as it is."""
+    named = ", ".join(f"{f.path} (set by {f.manager})" for f in left)
+    hint = "let the chart leave it out (most have a value for that), or take it: --force-conflicts"
+    return _problem(wanted, f"the chart sets what others are there to set: {named}", hint)
+
+
 def _remarks(taken: Sequence[str], verdict: Verdict, left: Sequence[FieldChange]) -> str:
     """What a person must know of a change beside its fields."""
     parts = [f"takes over from {', '.join(taken)}"] if taken else []
     parts += [f"takes {f.path} from {f.manager}" for f in verdict.taken]
     parts += [f"{f.path} is left to {f.manager}" for f in left]
     return "; ".join(parts)
+
+
+def _of_release(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Both belong to the same Helm release."""
+    mine, theirs = ((body["metadata"].get("annotations") or {}) for body in (wanted, live))
+    names = (labels.RELEASE_NAME, labels.RELEASE_NAMESPACE)
+    return all(name in mine and mine[name] == theirs.get(name) for name in names)
 
 
 def _other_project(live: Json, wanted: Desired) -> str:
@@ -327,4 +342,8 @@ def _for_good(error: ClusterError) -> bool:
     """No other day will bring another answer: the object is wrong, or a policy forbids it."""
     if "does not support dry run" in error.message:  # the API server's words about webhooks with side effects
         return False
-    return error.code in {400, 404, 409, 422} or "denied the request" in error.message
+    return error.code in {400, 404, 409, 422} or any(words in error.message for words in _FINAL)
+
+
+# Words of refusals with other codes: webhooks that say no (403), unknown fields in server-side apply (500).
+_FINAL = ("denied the request", "failed to create typed patch object")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sbkube.engine.compare import Live
+from sbkube.engine.prune import GONE
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.plan import AppPlan, Change, Effect, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels
-from sbkube.ports import Json, Recorded
+from sbkube.ports import KEPT, Json, Recorded
 
 NAMESPACES = "(namespaces)"  # stands for an app in plans that delete namespaces; no app can have this name
 # What a cluster puts into a namespace by itself, and what other objects own.
@@ -39,10 +40,12 @@ class Emptied:
         """Delete it, keep it with a warning, or nothing when it is gone."""
         self._live.observe([key])
         body = self._live.get(key)
-        if body is None or body["metadata"].get("deletionTimestamp"):
+        if body is None:
+            return Change(key, Effect.UNCHANGED, None, None, note=GONE)
+        if body["metadata"].get("deletionTimestamp"):
             return None
         reason = ""
-        if body["metadata"].get("uid") != known.uid or not labels.ours(body, project) or known.verb == "kept":
+        if body["metadata"].get("uid") != known.uid or not labels.ours(body, project) or known.verb == KEPT:
             reason = "it is not the one that we created"
         elif labels.kept(body):
             reason = "an annotation on it says so"

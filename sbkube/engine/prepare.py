@@ -94,6 +94,9 @@ class Preparation:
         self.comparer = Comparer(world, self.live, self.recorded, self.target)
         self.repairs = Repairs(world, self.target)
         self.new_namespaces: frozenset[str] = frozenset()
+        self.left = frozenset(
+            (r.namespace, r.release_name, r.revision_after) for r in world.ledger.releases(self.target)
+        )
         self.derived: Mapping[str, tuple[str, ...]] = {}
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
@@ -190,7 +193,7 @@ class Preparation:
         changes = [c.change for c in compared]
         if app.release:
             inject = self.config.settings.helm_label_injection and app.rendered.label_release
-            tools = Tools(self.comparer, self.live, self.repairs, inject)
+            tools = Tools(self.comparer, self.live, self.repairs, inject, self.left)
             release = plan_release(app.spec.name, app.release, tools, terms)
             self.warnings.extend(release.warnings)
             steps.extend(release.steps)

@@ -20,7 +20,7 @@ from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
 from sbkube.plan.operations import ReleaseStep, Step, assemble_deletion, object_step, release_step
-from sbkube.ports import Recorded
+from sbkube.ports import KEPT, Recorded
 
 if TYPE_CHECKING:
     from sbkube.engine.prepare import Preparation
@@ -121,6 +121,19 @@ def _added(apps: list[AppPlan], removed: Sequence[AppPlan]) -> list[AppPlan]:
     return [*merged, *extra.values()]
 
 
+GONE = "deleted by somebody else"
+
+
+def removal_steps(app: str, change: Change, known: Recorded) -> list[Step]:
+    """Delete it; or, where others have done so, note that in the ledger, so that it is missed no longer."""
+    if change.effect is Effect.DELETE:
+        return [object_step(app, Verb.DELETE, change, None)]
+    if not change.note.startswith(GONE):
+        return []
+    step = object_step(app, Verb.FORGET, replace(change, before=None), None)
+    return [replace(step, awaits=(), operation=replace(step.operation, uid=known.uid))]
+
+
 def project_releases(index: ReleaseIndex, namespaces: Collection[str], project: str) -> list[ReleaseRecord]:
     """Releases whose storage carries the project's label."""
     name = labels.label_value(project)
@@ -183,8 +196,7 @@ class Removal:
             change = self.deletion(key, objects[key])
             if change is not None:
                 changes[objects[key].app].append(change)
-                if change.effect is Effect.DELETE:
-                    steps[objects[key].app].append(object_step(objects[key].app, Verb.DELETE, change, None))
+                steps[objects[key].app].extend(removal_steps(objects[key].app, change, objects[key]))
         released: dict[str, str] = {}
         for record in releases:
             app = record.labels.get(labels.APP) or record.name
@@ -197,7 +209,12 @@ class Removal:
     def deletion(self, key: ResourceKey, known: Recorded) -> Change | None:
         """Delete one object, keep it with a warning, or nothing when it is gone already."""
         body = self._live.get(key)
-        if body is None or (body.get("metadata") or {}).get("deletionTimestamp"):
+        if body is None:
+            return Change(key, Effect.UNCHANGED, None, None, note=GONE)
+        if (body.get("metadata") or {}).get("uid") != known.uid:
+            self._warnings.append(f"{key} is kept: it is not the object that we created")
+            return Change(key, Effect.UNCHANGED, body, body, note=f"{GONE}, and made again")
+        if (body.get("metadata") or {}).get("deletionTimestamp"):
             return None
         reason = self._reason_to_keep(key, body, known)
         if reason:
@@ -206,9 +223,8 @@ class Removal:
         return Change(key, Effect.DELETE, body, None)
 
     def _reason_to_keep(self, key: ResourceKey, body: Mapping[str, object], known: Recorded) -> str:
-        meta = body.get("metadata")
-        if not isinstance(meta, Mapping) or meta.get("uid") != known.uid:
-            return "it is not the object that we created"
+        if known.verb == KEPT:
+            return "it was there before us"
         if not labels.ours(body, self._project):
             return "neither our label nor our field manager is on it"
         if labels.kept(body):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sbkube.apps.objects import objects
-from sbkube.engine.compare import Compared, Comparer, Live, Terms
+from sbkube.engine.claims import foreign_release, unowned_objects
+from sbkube.engine.compare import Compared, Comparer, Live, Terms, left_problem
 from sbkube.engine.continuation import chained, told
 from sbkube.engine.desired import Desired, DesiredRelease
 from sbkube.models.plan import Change, Effect, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import labels
+from sbkube.plan import labels, order
 from sbkube.plan.labels import HELM_MANAGER
 from sbkube.plan.operations import ReleaseStep, Step, object_step, release_step
 from sbkube.sources.yaml_reader import read_documents
@@ -34,12 +35,16 @@ class ReleasePlan:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What planning a release works with; `inject` our labels after Helm's action."""
+    """What planning a release works with; `inject` our labels after Helm's action.
+
+    `left` are (namespace, release, revision) that this project deployed itself.
+    """
 
     comparer: Comparer
     live: Live
     repairs: Repairs
     inject: bool
+    left: frozenset[tuple[str, str, int]] = frozenset()
 
 
 def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -> ReleasePlan:
@@ -53,8 +58,12 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
     same = is_unchanged(wanted)
     compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER, same_release=same))
     gone = _no_longer_wanted(wanted, live)
+    known = frozenset(k.identity for k in manifest_keys(wanted.current)) if wanted.current else frozenset()
+    refused = [] if terms.steal else foreign_release(app, wanted)
     if same and all(c.change.effect is Effect.UNCHANGED for c in compared):
-        return ReleasePlan(tuple(c.change for c in compared), ())
+        return _only_labels(app, wanted, tools, compared, refused)
+    refused += [*unowned_objects(app, wanted, live, known), *(c for c in compared if c.problems)]
+    refused += _left_to_others(wanted, compared)
     changes = tuple(c.change for c in compared) + gone
     verb = Verb.HELM_UPGRADE if wanted.current else Verb.HELM_INSTALL
     force = any(c.force for c in compared)
@@ -68,10 +77,52 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
         spec = replace(spec, replace=verb is Verb.HELM_INSTALL)
         warnings = told(left, f"{spec.namespace}/{spec.name}")
     step = release_step(app, ReleaseStep(verb, spec, revision, changes=changes))
-    steps = [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
+    steps = clear_steps(app, changes)
+    steps += [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
     if tools.inject:
-        steps.extend(_label_steps(app, wanted, live))
-    return ReleasePlan(changes, tuple(steps), tuple(c for c in compared if c.problems), tuple(warnings))
+        anew = {c.key.identity for c in changes if c.effect is Effect.RECREATE}
+        steps.extend(_label_steps(app, wanted, live, anew))
+    return ReleasePlan(changes, tuple(steps), tuple(refused), tuple(warnings))
+
+
+def _only_labels(
+    app: str, wanted: DesiredRelease, tools: Tools, compared: Sequence[Compared], refused: Sequence[Compared]
+) -> ReleasePlan:
+    """Nothing to do but, perhaps, labels that a run of ours which was cut off did not get to.
+
+    Labels that an adopted release lacks wait for its next real change.
+    """
+    current = wanted.current
+    changes = tuple(c.change for c in compared)
+    ours = current is not None and (current.namespace, current.name, current.revision) in tools.left
+    if not (tools.inject and ours):
+        return ReleasePlan(changes, (), tuple(refused))
+    steps = _label_steps(app, wanted, tools.live)
+    lacking = {step.operation.key for step in steps}
+    note = "gets the labels that an interrupted run left out"
+    changes = tuple(replace(c, effect=Effect.CHANGE, note=note) if c.key in lacking else c for c in changes)
+    return ReleasePlan(changes, tuple(steps), tuple(refused))
+
+
+def clear_steps(app: str, changes: Iterable[Change]) -> list[Step]:
+    """Deletions of objects that Helm could not change, before it acts: it then creates them anew."""
+    steps = []
+    for change in changes:
+        if change.effect is Effect.RECREATE:
+            step = object_step(app, Verb.CLEAR, change, None)
+            steps.append(replace(step, wave=order.CONFIGURATION, awaits=()))
+    return steps
+
+
+def _left_to_others(wanted: DesiredRelease, compared: Sequence[Compared]) -> list[Compared]:
+    """What an autoscaler or the like sets and the chart sets as well: Helm sends it, so it is a conflict."""
+    if wanted.spec.force_conflicts:
+        return []
+    return [
+        replace(c, problems=(left_problem(item, c.left),))
+        for item, c in zip(wanted.objects, compared, strict=True)
+        if c.left and not c.problems
+    ]
 
 
 def _same_content(wanted: DesiredRelease) -> bool:
@@ -153,11 +204,16 @@ def _with_namespace(body: Mapping[str, Any], namespace: str) -> ResourceKey:
     return key if key.namespace else replace(key, namespace=namespace)
 
 
-def _label_steps(app: str, wanted: DesiredRelease, live: Live) -> list[Step]:
-    """Our labels on the release's objects, merged after Helm's action: charts are never changed for them."""
+def _label_steps(
+    app: str, wanted: DesiredRelease, live: Live, anew: Collection[tuple[str, str, str, str]] = ()
+) -> list[Step]:
+    """Our labels on the release's objects, merged after Helm's action: charts are never changed for them.
+
+    `anew` are objects that Helm will create, though they are there now.
+    """
     steps = []
     for item in wanted.objects:
-        before = live.get(item.key)
+        before = None if item.key.identity in anew else live.get(item.key)
         missing = labels.missing_labels(before, wanted.spec.labels)
         if missing:
             change = Change(item.key, Effect.CHANGE, None, None, source=item.source)

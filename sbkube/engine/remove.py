@@ -10,15 +10,15 @@ from sbkube.engine.compare import Live
 from sbkube.engine.emptied import NAMESPACES, Emptied
 from sbkube.engine.labelled import labelled
 from sbkube.engine.prepare import Selection, target_of
-from sbkube.engine.prune import Removal, known_releases, own_objects
+from sbkube.engine.prune import Removal, known_releases, own_objects, removal_steps
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import StateError
 from sbkube.models.deployment_state import LockTarget
-from sbkube.models.plan import AppPlan, Effect, Plan, Verb
+from sbkube.models.plan import AppPlan, Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
-from sbkube.plan.operations import assemble_deletion, link_apps, object_step
+from sbkube.plan.operations import assemble_deletion, link_apps
 from sbkube.ports import Recorded
 
 
@@ -109,8 +109,7 @@ def _namespaces(
         if change is None:
             continue
         changes.append(change)
-        if change.effect is Effect.DELETE:
-            steps.append(object_step(NAMESPACES, Verb.DELETE, change, None))
+        steps.extend(removal_steps(NAMESPACES, change, known))
     if not changes:
         return []
     before = tuple(op.id for app in apps for op in app.operations)

@@ -14,6 +14,7 @@ class ReleaseSpec:
     `values` are the merged user values (sensitive: never logged). `labels` go on the release's storage
     object, not on the chart's objects. `disable_hooks` and `replace` go on with an action that was cut off:
     hooks that have run are not run again, and a first install is made again over its failed revision.
+    `take_ownership` takes over objects that exist already and are not the release's.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ReleaseSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     disable_hooks: bool = False
     replace: bool = False
+    take_ownership: bool = False
 
 
 @dataclass(frozen=True, slots=True)

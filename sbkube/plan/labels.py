@@ -9,6 +9,8 @@ PROJECT = "sbkube.dev/project"
 APP = "sbkube.dev/app"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 DELETION = "sbkube.dev/deletion"
+RELEASE_NAME = "meta.helm.sh/release-name"
+RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 HELM_KEEP = "helm.sh/resource-policy"
 MANAGER = "sbkube"
 HELM_MANAGER = "helm"
@@ -51,7 +53,7 @@ def as_helm(body: Mapping[str, Any], release: str, namespace: str) -> dict[str, 
     """
     meta = dict(body.get("metadata") or {})
     meta["labels"] = {**(meta.get("labels") or {}), MANAGED_BY: "Helm"}
-    owner = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": namespace}
+    owner = {RELEASE_NAME: release, RELEASE_NAMESPACE: namespace}
     meta["annotations"] = {**(meta.get("annotations") or {}), **owner}
     return {**body, "metadata": meta}
 
