@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from bench.measure import CommandFailed, Measurement, measurement, pair, run, ti
 from bench.servers import Place, place, server
 from bench.workload import NAMESPACE, Workload, change
 from sbkube.api import open_project
+from sbkube.edges.sandbox import Sandbox
 
 PYTHON = sys.executable
 SBKUBE = [PYTHON, "-m", "sbkube"]
@@ -29,10 +31,11 @@ class Size:
     deploy: Workload
     many: Workload
     deployments: tuple[int, int]
+    applies: int
 
 
-FULL = Size(5, 20, Workload(8, 4, 25), Workload(0, 1, 1000), (10, 100))
-QUICK = Size(2, 5, Workload(3, 2, 10), Workload(0, 1, 200), (5, 20))
+FULL = Size(5, 20, Workload(8, 4, 25), Workload(0, 1, 1000), (10, 100), 3000)
+QUICK = Size(2, 5, Workload(3, 2, 10), Workload(0, 1, 200), (5, 20), 600)
 Say = Callable[[str], None]
 
 
@@ -122,6 +125,41 @@ def past(size: Size, say: Say) -> list[Measurement]:
     ]
 
 
+def sandbox(size: Size, say: Say) -> list[Measurement]:
+    """P13: the sandbox itself, against what it is allowed: time for applies, time to start, memory."""
+    count = size.applies
+    applies, starts, memory = [], [], []
+    for turn in range(size.pairs):
+        say(f"P13: run {turn + 1} of {size.pairs}")
+        with place() as own:
+            box = Sandbox(own.folder / "sandbox", own.env)
+            started = time.perf_counter()
+            box.up(ready_delay=0)
+            starts.append((time.perf_counter() - started, 0.5))
+            try:
+                Workload(0, 1, count).write(own.folder / "work")
+                words = [PYTHON, "-m", "bench.load", "all.yaml"]
+                taken = float(run(words, own.env | box.environment(), own.folder / "work"))
+                applies.append((taken, count / 3000))
+                pid = (box.status() or {})["pid"]
+                memory.append((_megabytes(int(pid)), 100.0))
+            finally:
+                box.down()
+    what = f"sandbox: {count} server-side applies (creates) from one client"
+    return [
+        measurement("P13", (what, "3,000 a second"), 1, applies),
+        measurement("P13", ("sandbox: start until it answers", "half a second"), 1, starts),
+        measurement("P13", (f"sandbox: memory with {count} objects", "100 MB"), 1, memory, unit="MB"),
+    ]
+
+
+def _megabytes(pid: int) -> float:
+    """The resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmRSS"))
+    return int(kilobytes) / 1024
+
+
 CASES: dict[str, Callable[[Size, Say], list[Measurement]]] = {
     "P1": deploy,
     "P2": deploy,
@@ -129,6 +167,7 @@ CASES: dict[str, Callable[[Size, Say], list[Measurement]]] = {
     "P4": many,
     "P8": start,
     "P9": past,
+    "P13": sandbox,
 }
 
 

@@ -18,7 +18,10 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Seconds of both sides, pair by pair. `goal` is what the ratio of the two should not exceed."""
+    """What both sides took, pair by pair; `goal` is what the ratio of the two should not exceed.
+
+    `unit` is s (seconds) or MB.
+    """
 
     name: str
     what: str
@@ -26,6 +29,7 @@ class Measurement:
     goal: float
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
+    unit: str = "s"
 
     @property
     def ratios(self) -> list[float]:
@@ -70,8 +74,8 @@ def pair(turn: int, ours: Side, theirs: Side) -> tuple[float, float]:
 
 
 def measurement(
-    name: str, sides: tuple[str, str], goal: float, times: Sequence[tuple[float, float]]
+    name: str, sides: tuple[str, str], goal: float, times: Sequence[tuple[float, float]], unit: str = "s"
 ) -> Measurement:
     """All pairs of one measurement together; `sides` are what was done, and against whom."""
     ours, theirs = zip(*times, strict=True)
-    return Measurement(name, *sides, goal, tuple(ours), tuple(theirs))
+    return Measurement(name, *sides, goal, tuple(ours), tuple(theirs), unit)

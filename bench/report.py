@@ -90,15 +90,17 @@ def row(m: Measurement) -> tuple[str, ...]:
     """One line of the table: medians in seconds, the median ratio with its range, and the goal."""
     low, high = min(m.ratios), max(m.ratios)
     ratio = f"{_figure(m.ratio)} ({_figure(low)}–{_figure(high)})"
-    return m.name, m.what, m.against, _seconds(m.ours), _seconds(m.theirs), ratio, f"≤ {m.goal:g}"
+    return m.name, m.what, m.against, _amount(m.ours, m.unit), _amount(m.theirs, m.unit), ratio, f"≤ {m.goal:g}"
 
 
 def _figure(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def _seconds(times: Sequence[float]) -> str:
-    value = median(times)
+def _amount(values: Sequence[float], unit: str) -> str:
+    value = median(values)
+    if unit != "s":
+        return f"{value:.0f} {unit}"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms"
 
 
