@@ -37,7 +37,8 @@ class _Handler(socketserver.StreamRequestHandler):
         log = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
             os.dup2(log, stream)
-        settings = server.Settings(folder, version=wanted["version"], ready_delay=wanted["ready_delay"])
+        version = wanted["version"] or server.DEFAULT_VERSION
+        settings = server.Settings(folder, version=version, ready_delay=wanted["ready_delay"])
         try:
             asyncio.run(_serve(settings, self.connection))
         except (server.AlreadyRunning, OSError) as error:

@@ -18,9 +18,10 @@ def open_project(folder: str | os.PathLike[str], box: KubeSandbox, **options: An
     `sbkube.api.open_project`: `namespace`, `listener`, `environ`.
     """
     from sbkube import api
+    from sbkube.testing.simulated import DEPLOYMENTS
 
     environ = {**os.environ, **box.environ, **options.pop("environ", {})}
-    where = api.Where(kubeconfig=str(box.kubeconfig), state_url=str(box.folder.absolute() / "deployments.db"))
+    where = api.Where(kubeconfig=str(box.kubeconfig), state_url=str(box.folder.absolute() / DEPLOYMENTS))
     return api.open_project(Path(folder), where=where, environ=environ, **options)
 
 

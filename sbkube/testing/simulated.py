@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
 READY_DELAY = 0.05  # seconds until a pod is ready; tests are in a hurry
-VERSION = "1.36"
 KEPT_REQUESTS = 10_000
+DEPLOYMENTS = "deployments.db"
 CONTROL = "/sandbox"
 FAULTS = f"{CONTROL}/faults"
 REQUESTS = f"{CONTROL}/requests"
@@ -56,10 +57,11 @@ class Fault(TypedDict, total=False):
 class KubeSandbox:
     """One running sandbox. It never touches the user's kubeconfig: clients are told where it is.
 
-    `folder` holds its files. `ready_delay` is in seconds; `version` is the Kubernetes version that it claims.
+    `folder` holds its files. `ready_delay` is in seconds; `version` is the Kubernetes version that it claims, such
+    as `1.34`; empty for the newest that it knows.
     """
 
-    def __init__(self, folder: Path, *, ready_delay: float = READY_DELAY, version: str = VERSION) -> None:
+    def __init__(self, folder: Path, *, ready_delay: float = READY_DELAY, version: str = "") -> None:
         self.folder = folder
         self._wanted = {"dir": str(folder.absolute()), "ready_delay": ready_delay, "version": version}
         self._lent: socket.socket | None = None
@@ -88,13 +90,15 @@ class KubeSandbox:
         self.start()
 
     def reset(self) -> None:
-        """Forget all objects and faults: a new, empty cluster, at another address but behind the same kubeconfig.
+        """Forget all objects, faults and deployments: a new cluster, behind the same kubeconfig.
 
-        What still runs with the old address and token reaches nothing, so it cannot disturb what comes next.
+        It has another address and token: what still runs with the old ones reaches nothing, so it cannot disturb
+        what comes next.
         """
         self.stop()
-        for path in self.folder.glob("store.db*"):
+        for path in (*self.folder.glob("store.db*"), *self.folder.glob(f"{DEPLOYMENTS}*")):
             path.unlink()
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
         self.start()
 
     @property
@@ -195,11 +199,11 @@ class KubeSandbox:
 
 @contextmanager
 def sandbox(
-    folder: str | os.PathLike[str] | None = None, *, ready_delay: float = READY_DELAY, version: str = VERSION
+    folder: str | os.PathLike[str] | None = None, *, ready_delay: float = READY_DELAY, version: str = ""
 ) -> Iterator[KubeSandbox]:
     """A running sandbox for the length of a `with`; without `folder` it leaves nothing behind.
 
-    `ready_delay`: seconds until a simulated pod is ready; `version`: the Kubernetes version it claims to be.
+    `ready_delay`: seconds until a simulated pod is ready; `version`: the Kubernetes version that it claims.
     Raises ClusterUnreachable when it does not start.
     """
     if folder is not None:

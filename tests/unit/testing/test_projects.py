@@ -37,6 +37,14 @@ def test_apply_deploys_and_records(kube_sandbox: KubeSandbox, project: Path, own
     assert list(own_home.iterdir()) == []  # the state went to the sandbox's folder
 
 
+def test_a_reset_forgets_deployments_too(kube_sandbox: KubeSandbox, project: Path) -> None:
+    apply(project, kube_sandbox)
+    kube_sandbox.reset()
+    with open_project(project, kube_sandbox) as opened:
+        assert opened.history() == ()
+    assert apply(project, kube_sandbox).exit_code == 0
+
+
 def test_what_fails_in_the_cluster_is_in_the_result(kube_sandbox: KubeSandbox, project: Path) -> None:
     (project / "settings.yaml").write_text(
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n"
