@@ -62,6 +62,7 @@ class Upgrades:
     sandbox: Sandbox
     finished: int = 0
     pending: int = 0
+    seconds: float = 1.0  # what one takes here; kills come before that, and after
     wanted: dict[int, str] = field(default_factory=dict)  # revision → colour, of upgrades that said "done"
     _cancel: threading.Event = field(default_factory=threading.Event)
     _process: subprocess.Popen[bytes] | None = None
@@ -123,14 +124,12 @@ class Upgrades:
             cluster.close()
 
 
-def kill(sandbox: Sandbox, chance: random.Random) -> float:
-    """SIGKILL at a random moment."""
+def kill(sandbox: Sandbox, after: float) -> None:
+    """SIGKILL after so many seconds."""
     status = sandbox.status()
     assert status is not None
-    after = chance.uniform(0.02, 1.5)
     time.sleep(after)
     os.kill(int(status["pid"]), signal.SIGKILL)
-    return after
 
 
 def test_nothing_answered_is_lost_and_the_work_goes_on(sandbox: Sandbox) -> None:
@@ -141,7 +140,9 @@ def test_nothing_answered_is_lost_and_the_work_goes_on(sandbox: Sandbox) -> None
     writers = [Writer(f"w{n}", SPACE, random.Random(chance.random())) for n in range(4)]
     watcher, upgrades = Watcher(SPACE), Upgrades(sandbox)
     helm, cluster = upgrades.port()
+    began = time.monotonic()
     helm.install(upgrades.spec("first"), threading.Event())
+    upgrades.seconds = time.monotonic() - began
     cluster.close()
     highest = 0
     for number in range(KILLS):
@@ -171,7 +172,8 @@ def _round(
         (watcher.follow, Caller(sandbox)),
         (upgrade, f"c{number}"),
     )
-    after = kill(sandbox, chance)
+    after = chance.uniform(0.02, 3 * upgrades.seconds)
+    kill(sandbox, after)
     upgrades.stop()
     for thread in threads:
         thread.join(60)
