@@ -10,7 +10,8 @@ from sbkube.sandbox.api import Api, copied
 from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.routing import Target
 from sbkube.sandbox.scale import scale
-from sbkube.sandbox.status import bad_request
+from sbkube.sandbox.selectors import selector_of
+from sbkube.sandbox.status import StatusError, bad_request, server_error
 
 Json = dict[str, Any]
 LOG_ANNOTATION = "sandbox.sbkube.dev/log"
@@ -50,10 +51,40 @@ def log(api: Api, target: Target, verb: str, how: str, body: Any, options: Optio
 
 
 def eviction(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:
-    """Deletes the pod as the DeleteOptions in the Eviction say."""
+    """Deletes the pod as the DeleteOptions in the Eviction say, unless a budget forbids it."""
+    _check_budgets(api, api.get(target.kind, target.namespace, target.name))
     asked = Deletion.of((body or {}).get("deleteOptions") or {}, {"dryRun": "All"} if options.dry_run else {})
     api.delete(target.kind, target.namespace, target.name, asked)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def _check_budgets(api: Api, pod: Json) -> None:
+    """Refuses an eviction that a PodDisruptionBudget forbids (registry `core/pod/storage/eviction.go`)."""
+    metadata, phase = pod["metadata"], (pod.get("status") or {}).get("phase")
+    if phase in ("Pending", "Succeeded", "Failed") or metadata.get("deletionTimestamp"):
+        return
+    budgets = [b for _, b in api.store.items("poddisruptionbudgets.policy", metadata["namespace"])]
+    found = [b for b in budgets if _covers(b, metadata.get("labels") or {})]
+    if len(found) > 1:
+        text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        raise server_error(text)
+    for budget in found:
+        counts = budget.get("status") or {}
+        if not counts.get("disruptionsAllowed"):
+            error = StatusError(
+                429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget."
+            )
+            text = (
+                f"The disruption budget {budget['metadata']['name']} needs {counts.get('desiredHealthy', 0)} "
+                f"healthy pods and has {counts.get('currentHealthy', 0)} currently"
+            )
+            error.details = {"causes": [{"reason": "DisruptionBudget", "message": text}]}
+            raise error
+
+
+def _covers(budget: Json, labels: dict[str, str]) -> bool:
+    selector = selector_of((budget.get("spec") or {}).get("selector") or {})
+    return selector is not None and selector.matches(labels)
 
 
 def finalize(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conformance.objects import deployment, names, service
-from conformance.talk import Answer, Api, Json
+from conformance.talk import Answer, Api, Json, refusal
 
 FAIL = "sandbox.sbkube.dev/fail"
 
@@ -110,6 +110,28 @@ def test_a_deleted_pod_is_replaced(kubelet: Api, apps: str, space: str) -> None:
     (first,) = names(kubelet.get(pods).ok())
     kubelet.delete(f"{pods}/{first}", {"gracePeriodSeconds": 0}).ok()
     kubelet.until(pods, lambda a: len(a.body["items"]) == 1 and names(a.body) != [first])
+
+
+def test_a_budget_forbids_evictions_and_allows_them(kubelet: Api, space: str) -> None:
+    pods = f"/api/v1/namespaces/{space}/pods"
+    budget = f"/apis/policy/v1/namespaces/{space}/poddisruptionbudgets/guard"
+    spec = {"containers": [{"name": "main", "image": "registry.example/main:1"}]}
+    kubelet.post(pods, {"metadata": {"name": "one", "labels": {"app": "one"}}, "spec": spec}).ok()
+    wanted: Json = {"minAvailable": 1, "selector": {"matchLabels": {"app": "one"}}}
+    kubelet.post(budget.rpartition("/")[0], {"metadata": {"name": "guard"}, "spec": wanted}).ok()
+    kubelet.until(budget, lambda a: a.body.get("status", {}).get("currentHealthy") == 1)
+    evict = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "one"}}
+    text = "The disruption budget guard needs 1 healthy pods and has 1 currently"
+    assert kubelet.post(f"{pods}/one/eviction", evict).body == refusal(
+        429,
+        "TooManyRequests",
+        "Cannot evict pod as it would violate the pod's disruption budget.",
+        {"causes": [{"reason": "DisruptionBudget", "message": text}]},
+    )
+    kubelet.patch(budget, {"spec": {"minAvailable": 0}}).ok()
+    kubelet.until(budget, lambda a: a.body["status"].get("disruptionsAllowed") == 1)
+    assert kubelet.post(f"{pods}/one/eviction", evict).ok()["status"] == "Success"
+    kubelet.gone(f"{pods}/one")
 
 
 @pytest.mark.parametrize(
