@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from sbkube.apps.base import MASKED, AppSpec, RenderContext, Rendered
+from sbkube.apps.chart_copy import Alterations, altered
 from sbkube.apps.charts import find_chart
-from sbkube.apps.fields import FileOrValues, SetValues, Text, refuse
+from sbkube.apps.fields import FileOrValues, OneOrMore, SetValues, Text, refuse
 from sbkube.apps.objects import at, objects
 from sbkube.apps.values import Values, masked
 from sbkube.errors import ConfigError, Place, Problem, RenderError
@@ -28,8 +29,6 @@ _SOURCE = re.compile(r"^# Source: (.+?)\s*$", re.MULTILINE)
 class HelmSpec(AppSpec):
     """A Helm release."""
 
-    not_yet = AppSpec.not_yet | {"overrides", "removes"}
-
     type: Literal["helm"]
     chart: Text = Field(
         description="REPOSITORY/CHART, oci://…, https://….tgz, or a folder or .tgz relative to this file."
@@ -40,6 +39,10 @@ class HelmSpec(AppSpec):
         default_factory=dict,
         description="Single values, as paths with values or in the syntax of Helm's --set; they win over values.",
     )
+    overrides: OneOrMore = Field(
+        default=(), description="Files of the chart (globs too) that overrides/APP/ replaces or adds."
+    )
+    removes: OneOrMore = Field(default=(), description="Files, folders and globs of the chart to leave out.")
     release_name: Text | None = Field(default=None, description="Name of the release; default: the app's name.")
     wait: bool = Field(default=True, description="Wait until the release's objects are ready.")
     atomic: bool = Field(default=False, description="Roll the release back when it fails.")
@@ -73,6 +76,13 @@ class HelmSpec(AppSpec):
         return plain
 
 
+def _alterations(spec: HelmSpec) -> Alterations:
+    def placed(field: str, patterns: Iterable[str]) -> list[tuple[str, Place | None]]:
+        return [(pattern, spec.where(field, index)) for index, pattern in enumerate(patterns)]
+
+    return Alterations(spec.name, placed("overrides", spec.overrides), placed("removes", spec.removes))
+
+
 def merged_values(spec: HelmSpec, context: RenderContext, sources: dict[str, str]) -> dict[str, Any]:
     """What is shared by all apps, then the app's own values in order, then `set_values`; later wins.
 
@@ -91,7 +101,9 @@ def merged_values(spec: HelmSpec, context: RenderContext, sources: dict[str, str
 
 def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     """The release and its objects; raises RenderError for what is missing, and with Helm's message."""
+    remarks: list[str] = []
     chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
+    chart = altered(chart, _alterations(spec), context, remarks)
     sources = {chart.source: chart.digest}
     values = merged_values(spec, context, sources)
     release = ReleaseSpec(
@@ -116,7 +128,7 @@ def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     crds = tuple(_parsed(rendered.crds, f"{chart.name}/crds", problems, warnings))
     if problems:
         raise refusal(problems, RenderError, f"what the chart of app {spec.name} renders")
-    notes = [f"{spec.name}: {problem.place}: {problem.message}" for problem in warnings]
+    notes = remarks + [f"{spec.name}: {problem.place}: {problem.message}" for problem in warnings]
     if spec.version and not _fits(spec.version, chart.version):
         notes.append(f"{spec.name}: wants chart version {spec.version}, but {spec.chart} is {chart.version}")
     return Rendered(

@@ -111,8 +111,18 @@ class Catalogue:
             hint=did_you_mean(name, known, noun="repositories"),
         )
 
-    def from_repository(self, url: str, chart: str, wanted: str) -> Fetched:
-        """A dependency as a Chart.yaml names it: by URL, or by `@name` or `alias:name` of a repository."""
+    def from_repository(self, url: str, chart: str, wanted: str, place: Place | None = None) -> Fetched:
+        """A dependency as a Chart.yaml names it: by URL, or by `@name` or `alias:name` of a repository.
+
+        Raises SourceUnavailable at `place`.
+        """
+        try:
+            return self._dependency(url, chart, wanted)
+        except SbkubeError as error:
+            error.place = error.place or place
+            raise
+
+    def _dependency(self, url: str, chart: str, wanted: str) -> Fetched:
         if url.startswith("oci://"):
             return self._oci(f"{url.rstrip('/')}/{chart}", ANONYMOUS, wanted)
         for prefix in ("@", "alias:"):
