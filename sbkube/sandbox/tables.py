@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from sbkube.sandbox.printing import classes
 from sbkube.sandbox.printing.cells import CELLS, default
 from sbkube.sandbox.printing.columns import COLUMNS, DEFAULT, NAME, Column
 from sbkube.sandbox.printing.times import age
@@ -22,6 +23,8 @@ _STEP = re.compile(
 )
 _PRINTERS: dict[tuple[str, str, str], list[Json]] = {}
 _CREATED = ".metadata.creationTimestamp"
+_COLUMNS = COLUMNS | classes.COLUMNS
+_CELLS = CELLS | classes.CELLS
 
 
 def remember(kind: Kind, printer_columns: list[Json] | None) -> None:
@@ -45,7 +48,7 @@ def _definition(column: Column) -> Json:
 def columns(kind: Kind) -> list[Json]:
     """The `columnDefinitions` of a kind's table."""
     if not kind.custom:
-        return [_definition(c) for c in COLUMNS.get((kind.group, kind.kind), DEFAULT)]
+        return [_definition(c) for c in _COLUMNS.get((kind.group, kind.kind), DEFAULT)]
     made = [_definition(NAME)]
     for column in _PRINTERS.get(kind.gvk, ()):
         text = (
@@ -67,7 +70,7 @@ def columns(kind: Kind) -> list[Json]:
 def cells(kind: Kind, obj: Json) -> list[Any]:
     """One row's cells, one per column."""
     if not kind.custom:
-        return CELLS.get((kind.group, kind.kind), default)(obj)
+        return _CELLS.get((kind.group, kind.kind), default)(obj)
     return [obj["metadata"]["name"], *(_custom_cell(c, obj) for c in _PRINTERS.get(kind.gvk, ()))]
 
 

@@ -12,11 +12,13 @@ Json = dict[str, Any]
 Cells = Callable[[Json], "list[Any]"]
 
 
-def _name(obj: Json) -> str:
+def name_of(obj: Json) -> str:
+    """Its name."""
     return str(obj["metadata"]["name"])
 
 
-def _age(obj: Json) -> str:
+def age_of(obj: Json) -> str:
+    """How long it has been there, as kubectl writes it."""
     return age(obj["metadata"].get("creationTimestamp"))
 
 
@@ -28,28 +30,30 @@ def _status(obj: Json) -> Json:
     return obj.get("status") or {}
 
 
-def _containers(template: Json) -> list[str]:
+def containers_of(template: Json) -> list[str]:
+    """Names and images of a pod template's containers."""
     found = (template.get("spec") or {}).get("containers") or []
     return [",".join(c.get("name", "") for c in found), ",".join(c.get("image", "") for c in found)]
 
 
-def _labels(value: Json | None) -> str:
+def labels_of(value: Json | None) -> str:
+    """Labels or a plain selector as a text."""
     return ",".join(f"{k}={v}" for k, v in sorted((value or {}).items())) or "<none>"
 
 
 def _config_map(obj: Json) -> list[Any]:
-    return [_name(obj), len(obj.get("data") or {}) + len(obj.get("binaryData") or {}), _age(obj)]
+    return [name_of(obj), len(obj.get("data") or {}) + len(obj.get("binaryData") or {}), age_of(obj)]
 
 
 def _secret(obj: Json) -> list[Any]:
-    return [_name(obj), obj.get("type", ""), len(obj.get("data") or {}), _age(obj)]
+    return [name_of(obj), obj.get("type", ""), len(obj.get("data") or {}), age_of(obj)]
 
 
 def _service(obj: Json) -> list[Any]:
     spec = _spec(obj)
     address = spec.get("clusterIP") or "<none>"
-    row = [_name(obj), spec.get("type", ""), address, _external(obj), _ports(spec), _age(obj)]
-    return [*row, _labels(spec.get("selector"))]
+    row = [name_of(obj), spec.get("type", ""), address, _external(obj), _ports(spec), age_of(obj)]
+    return [*row, labels_of(spec.get("selector"))]
 
 
 def _external(obj: Json) -> str:
@@ -77,7 +81,13 @@ def _pod(obj: Json) -> list[Any]:
     statuses = status.get("containerStatuses") or []
     ready = sum(bool(s.get("ready")) for s in statuses)
     restarts = sum(s.get("restartCount", 0) for s in statuses)
-    row = [_name(obj), f"{ready}/{len(spec.get('containers') or ())}", pod_status(obj), str(restarts), _age(obj)]
+    row = [
+        name_of(obj),
+        f"{ready}/{len(spec.get('containers') or ())}",
+        pod_status(obj),
+        str(restarts),
+        age_of(obj),
+    ]
     none = "<none>"
     wide = [status.get("podIP"), spec.get("nodeName"), status.get("nominatedNodeName"), None]
     return row + [w or none for w in wide]
@@ -112,7 +122,7 @@ def _claim(obj: Json) -> list[Any]:
     size = (status.get("capacity") or {}).get("storage", "")
     kind = spec.get("storageClassName", "")
     extra = spec.get("volumeAttributesClassName") or "<unset>"
-    row = [_name(obj), phase, spec.get("volumeName", ""), size, modes, kind, extra, _age(obj)]
+    row = [name_of(obj), phase, spec.get("volumeName", ""), size, modes, kind, extra, age_of(obj)]
     return [*row, spec.get("volumeMode") or "<unset>"]
 
 
@@ -124,7 +134,7 @@ def _event(obj: Json) -> list[Any]:
     where = f"{str(involved.get('kind', '')).lower()}/{involved.get('name', '')}"
     who = ", ".join(filter(None, (source.get("component"), source.get("host"))))
     row = [age(last), obj.get("type", ""), obj.get("reason", ""), where, involved.get("fieldPath", ""), who]
-    return [*row, str(obj.get("message", "")).strip(), age(first), obj.get("count") or 1, _name(obj)]
+    return [*row, str(obj.get("message", "")).strip(), age(first), obj.get("count") or 1, name_of(obj)]
 
 
 def _endpoints(obj: Json) -> list[Any]:
@@ -134,11 +144,11 @@ def _endpoints(obj: Json) -> list[Any]:
         for p in s.get("ports") or ()
         for a in s.get("addresses") or ()
     ]
-    return [_name(obj), ",".join(found) or "<none>", _age(obj)]
+    return [name_of(obj), ",".join(found) or "<none>", age_of(obj)]
 
 
 def _namespace(obj: Json) -> list[Any]:
-    return [_name(obj), _status(obj).get("phase", ""), _age(obj)]
+    return [name_of(obj), _status(obj).get("phase", ""), age_of(obj)]
 
 
 def _node(obj: Json) -> list[Any]:
@@ -149,28 +159,28 @@ def _node(obj: Json) -> list[Any]:
     labels = obj["metadata"].get("labels") or {}
     roles = ",".join(k.removeprefix(prefix) for k in sorted(labels) if k.startswith(prefix))
     version = (_status(obj).get("nodeInfo") or {}).get("kubeletVersion", "")
-    return [_name(obj), word, roles or "<none>", _age(obj), version]
+    return [name_of(obj), word, roles or "<none>", age_of(obj), version]
 
 
 def _deployment(obj: Json) -> list[Any]:
     spec, status = _spec(obj), _status(obj)
     ready = f"{status.get('readyReplicas', 0)}/{spec.get('replicas', 1)}"
     counts = [status.get("updatedReplicas", 0), status.get("availableReplicas", 0)]
-    tail = [*_containers(spec.get("template") or {}), selector_text(spec.get("selector"))]
-    return [_name(obj), ready, *counts, _age(obj), *tail]
+    tail = [*containers_of(spec.get("template") or {}), selector_text(spec.get("selector"))]
+    return [name_of(obj), ready, *counts, age_of(obj), *tail]
 
 
 def _replica_set(obj: Json) -> list[Any]:
     spec, status = _spec(obj), _status(obj)
     counts = [spec.get("replicas", 1), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    tail = [*_containers(spec.get("template") or {}), selector_text(spec.get("selector"))]
-    return [_name(obj), *counts, _age(obj), *tail]
+    tail = [*containers_of(spec.get("template") or {}), selector_text(spec.get("selector"))]
+    return [name_of(obj), *counts, age_of(obj), *tail]
 
 
 def _stateful_set(obj: Json) -> list[Any]:
     spec = _spec(obj)
     ready = f"{_status(obj).get('readyReplicas', 0)}/{spec.get('replicas', 1)}"
-    return [_name(obj), ready, _age(obj), *_containers(spec.get("template") or {})]
+    return [name_of(obj), ready, age_of(obj), *containers_of(spec.get("template") or {})]
 
 
 def _daemon_set(obj: Json) -> list[Any]:
@@ -183,9 +193,9 @@ def _daemon_set(obj: Json) -> list[Any]:
         "numberAvailable",
     )
     template = spec.get("template") or {}
-    where = _labels((template.get("spec") or {}).get("nodeSelector"))
-    tail = [*_containers(template), selector_text(spec.get("selector"))]
-    return [_name(obj), *(status.get(n, 0) for n in names), where, _age(obj), *tail]
+    where = labels_of((template.get("spec") or {}).get("nodeSelector"))
+    tail = [*containers_of(template), selector_text(spec.get("selector"))]
+    return [name_of(obj), *(status.get(n, 0) for n in names), where, age_of(obj), *tail]
 
 
 def _job(obj: Json) -> list[Any]:
@@ -197,17 +207,17 @@ def _job(obj: Json) -> list[Any]:
     wanted = spec.get("completions")
     share = f"{done}/{wanted}" if wanted is not None else f"{done}/1"
     took = between(status.get("startTime"), status.get("completionTime"))
-    tail = [*_containers(spec.get("template") or {}), selector_text(spec.get("selector"))]
-    return [_name(obj), word, share, took, _age(obj), *tail]
+    tail = [*containers_of(spec.get("template") or {}), selector_text(spec.get("selector"))]
+    return [name_of(obj), word, share, took, age_of(obj), *tail]
 
 
 def _cron_job(obj: Json) -> list[Any]:
     spec, status = _spec(obj), _status(obj)
     last = status.get("lastScheduleTime")
     made = (spec.get("jobTemplate") or {}).get("spec") or {}
-    row = [_name(obj), spec.get("schedule", ""), spec.get("timeZone") or "<none>", bool(spec.get("suspend"))]
-    row += [len(status.get("active") or ()), age(last) if last else "<none>", _age(obj)]
-    return [*row, *_containers(made.get("template") or {}), selector_text(made.get("selector"))]
+    row = [name_of(obj), spec.get("schedule", ""), spec.get("timeZone") or "<none>", bool(spec.get("suspend"))]
+    row += [len(status.get("active") or ()), age(last) if last else "<none>", age_of(obj)]
+    return [*row, *containers_of(made.get("template") or {}), selector_text(made.get("selector"))]
 
 
 def _ingress(obj: Json) -> list[Any]:
@@ -216,18 +226,18 @@ def _ingress(obj: Json) -> list[Any]:
     points = (_status(obj).get("loadBalancer") or {}).get("ingress") or []
     where = ",".join(p.get("ip") or p.get("hostname", "") for p in points)
     kind = spec.get("ingressClassName") or "<none>"
-    return [_name(obj), kind, hosts, where, "80, 443" if spec.get("tls") else "80", _age(obj)]
+    return [name_of(obj), kind, hosts, where, "80, 443" if spec.get("tls") else "80", age_of(obj)]
 
 
 def _network_policy(obj: Json) -> list[Any]:
-    return [_name(obj), selector_text(_spec(obj).get("podSelector")), _age(obj)]
+    return [name_of(obj), selector_text(_spec(obj).get("podSelector")), age_of(obj)]
 
 
 def _budget(obj: Json) -> list[Any]:
     spec = _spec(obj)
     limits = [spec.get(n) for n in ("minAvailable", "maxUnavailable")]
     shown = ["N/A" if v is None else str(v) for v in limits]
-    return [_name(obj), *shown, _status(obj).get("disruptionsAllowed", 0), _age(obj)]
+    return [name_of(obj), *shown, _status(obj).get("disruptionsAllowed", 0), age_of(obj)]
 
 
 def _autoscaler(obj: Json) -> list[Any]:
@@ -239,30 +249,30 @@ def _autoscaler(obj: Json) -> list[Any]:
         wanted = (inner.get("target") or {}).get("averageUtilization")
         targets.append(f"{inner.get('name', '')}: <unknown>/{wanted}%" if wanted is not None else "<unknown>")
     least = spec.get("minReplicas")
-    row = [_name(obj), f"{ref.get('kind')}/{ref.get('name')}", ", ".join(targets) or "<none>"]
+    row = [name_of(obj), f"{ref.get('kind')}/{ref.get('name')}", ", ".join(targets) or "<none>"]
     counts = [
         "<unset>" if least is None else str(least),
         spec.get("maxReplicas"),
         _status(obj).get("currentReplicas", 0),
     ]
-    return [*row, *counts, _age(obj)]
+    return [*row, *counts, age_of(obj)]
 
 
 def _binding(obj: Json) -> list[Any]:
     ref = obj.get("roleRef") or {}
-    return [_name(obj), f"{ref.get('kind')}/{ref.get('name')}", _age(obj)]
+    return [name_of(obj), f"{ref.get('kind')}/{ref.get('name')}", age_of(obj)]
 
 
 def default(obj: Json) -> list[Any]:
     """Name and creation time."""
-    return [_name(obj), obj["metadata"].get("creationTimestamp")]
+    return [name_of(obj), obj["metadata"].get("creationTimestamp")]
 
 
 CELLS: dict[tuple[str, str], Cells] = {
     ("", "ConfigMap"): _config_map,
     ("", "Secret"): _secret,
     ("", "Service"): _service,
-    ("", "ServiceAccount"): lambda obj: [_name(obj), _age(obj)],
+    ("", "ServiceAccount"): lambda obj: [name_of(obj), age_of(obj)],
     ("", "Namespace"): _namespace,
     ("", "Node"): _node,
     ("", "Pod"): _pod,

@@ -50,6 +50,7 @@ def test_every_kind_has_a_table(shop: Program) -> None:
     ).out
     for name in ("deployment.apps/web", "statefulset.apps/db", "daemonset.apps/agent", "job.batch/web"):
         assert name in everything
+    assert shop("get", "quota", "web").rows[0][:2] == ["web", "pods: 0/9"]
     shop("get", "crd,clusterrole,clusterrolebinding,sc,pc,pv,ns,node,apiservice,ingressclass")
 
 

@@ -39,3 +39,27 @@ def test_printer_columns_follow_json_paths() -> None:
     ready = {"conditions": [{"type": "A", "status": "x"}, {"type": "Ready", "status": "True"}]}
     assert tables.cells(kind, {"metadata": {"name": "w"}, "status": ready}) == ["w", "True"]
     assert tables.cells(kind, {"metadata": {"name": "w"}}) == ["w", None]
+
+
+def _row(api_version: str, kind: str, **body: object) -> list[object]:
+    """A row without the age."""
+    found = next(k for k in BUILTIN if (k.api_version, k.kind) == (api_version, kind))
+    row = tables.cells(found, {"metadata": {"name": "x"}, **body})
+    names = [c["name"] for c in tables.columns(found)]
+    return [cell for name, cell in zip(names, row, strict=True) if name != "Age"]
+
+
+def test_classes_volumes_and_quotas() -> None:
+    hard = {"pods": "9", "limits.cpu": "2"}
+    assert _row("v1", "ResourceQuota", spec={"hard": hard}) == ["x", "pods: 0/9", "limits.cpu: 0/2"]
+    assert _row("scheduling.k8s.io/v1", "PriorityClass", value=7) == ["x", 7, False, "PreemptLowerPriority"]
+    volume = {
+        "capacity": {"storage": "1Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "claimRef": {"namespace": "n", "name": "c"},
+    }
+    shown = _row("v1", "PersistentVolume", spec=volume, status={"phase": "Bound"})
+    assert shown[1:6] == ["1Gi", "RWO", "", "Bound", "n/c"]
+    ends = [{"addresses": [f"10.0.0.{n}"]} for n in range(5)]
+    slice_ = _row("discovery.k8s.io/v1", "EndpointSlice", addressType="IPv4", ports=[{"port": 80}], endpoints=ends)
+    assert slice_ == ["x", "IPv4", "80", "10.0.0.0,10.0.0.1,10.0.0.2 + 2 more..."]
