@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import discovery, schema
+from sbkube.sandbox import crds, discovery, schema
 from sbkube.sandbox.kinds import Kind, Registry
 
 Json = dict[str, Any]
 V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-_MAX_DEPTH = 12
+_WORDS = ("description", "default", "enum", "minimum", "maximum", "pattern")
 
 
 def index(registry: Registry) -> Json:
@@ -76,7 +76,21 @@ def _schema(kind: Kind, schemas: Json) -> None:
         return
     gvk = {"group": kind.group, "version": kind.version, "kind": kind.kind}
     name = top.name or f"{kind.group}.{kind.version}.{kind.kind}"
-    schemas[name] = {**_describe(top, schemas, True), "x-kubernetes-group-version-kind": [gvk]}
+    shown = _describe(top, schemas, True)
+    if kind.custom:
+        _explain(shown, crds.schema_of(kind))
+    schemas[name] = {**shown, "x-kubernetes-group-version-kind": [gvk]}
+
+
+def _explain(shown: Json, declared: Json) -> None:
+    """Puts into a custom kind's schema what its author wrote for readers."""
+    shown.update({word: declared[word] for word in _WORDS if word in declared})
+    inner = shown.get("properties") or {}
+    pairs = [(inner.get(name), part) for name, part in (declared.get("properties") or {}).items()]
+    pairs += [(shown.get(word), declared.get(word)) for word in ("items", "additionalProperties")]
+    for below, part in pairs:
+        if isinstance(below, dict) and isinstance(part, dict) and "allOf" not in below:
+            _explain(below, part)
 
 
 def _describe(part: schema.Type, schemas: Json, inline: bool = False) -> Json:

@@ -66,7 +66,7 @@ def pod(name: str, restart: str = "Always", **annotations: str) -> Json:
 
 def definition(group: str) -> Json:
     """A CustomResourceDefinition of Widgets with a schema, a column, `status` and `scale`."""
-    size = {"type": "integer", "minimum": 1}
+    size = {"type": "integer", "minimum": 1, "description": "How many there are."}
     spec = {
         "type": "object",
         "required": ["size"],

@@ -161,6 +161,7 @@ def test_custom_resources(kubectl: Program) -> None:
     name = f"widgets.{group}"
     kubectl("apply", "-f", "-", stdin=manifest(widget(group, "w", size=2)))
     assert kubectl("get", name).rows == [["w", "2"]]
+    assert "How many there are." in kubectl("explain", f"{name}.spec").out
     assert (
         "greater than or equal to 1"
         in kubectl("apply", "-f", "-", stdin=manifest(widget(group, "x", size=0)), code=1).err
