@@ -18,6 +18,7 @@ from sbkube.errors import ClusterUnreachable, SbkubeError
 
 MODULE = "sbkube.sandbox.server"
 TAKEN = 3  # the server's exit code when another one has the folder
+IGNORE = "*\n"
 LOOK = 0.03  # seconds between two looks while it starts
 OWN_FILES = (
     "store.db",
@@ -100,6 +101,9 @@ class Sandbox:
         for name in OWN_FILES:
             (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "cache", ignore_errors=True)
+        ignore = self.folder / ".gitignore"
+        if self.folder.is_dir() and list(self.folder.iterdir()) == [ignore] and ignore.read_text() == IGNORE:
+            ignore.unlink()
         with contextlib.suppress(OSError):  # somebody keeps other files there, or it never was
             self.folder.rmdir()
 
@@ -114,7 +118,8 @@ class Sandbox:
         self.up()
         try:
             env = dict(self._environ) | self.environment()
-            return process.attached(process.Command(tuple(command), env=env))
+            code = process.attached(process.Command(tuple(command), env=env))
+            return code if code >= 0 else 128 - code  # ended by a signal: what a shell would say
         finally:
             if not ran:
                 self.down()
@@ -124,7 +129,7 @@ class Sandbox:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
             if not ignore.exists():
-                ignore.write_text("*\n")
+                ignore.write_text(IGNORE)
         except OSError as error:
             raise ClusterUnreachable(
                 f"the sandbox needs the folder {self.folder}: {error.strerror}", hint="check its permissions"

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import ssl
 import sys
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ async def _serve(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The program; 3 when the folder is taken."""
+    """The program; 3 when the folder is taken, 1 when folder, port or store cannot be used."""
     parser = argparse.ArgumentParser(
         prog="sbkube.sandbox.server", description="sandbox (simulated Kubernetes API)"
     )
@@ -182,6 +183,9 @@ def main(arguments: list[str] | None = None) -> int:
     except AlreadyRunning as error:
         sys.stderr.write(f"{error}\n")
         return 3
+    except (OSError, sqlite3.Error) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

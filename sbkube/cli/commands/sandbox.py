@@ -17,7 +17,9 @@ SIMULATED = "sandbox (simulated Kubernetes API)"
 class SandboxLike(Protocol):
     """What the commands want of a sandbox; all raise SurroundingsError when it cannot be had."""
 
-    def up(self) -> Path:
+    def up(
+        self, *, port: int = 0, kubernetes_version: str | None = None, ready_delay: float | None = None
+    ) -> Path:
         """Start it unless it runs; gives its kubeconfig."""
 
     def down(self) -> bool:
@@ -59,9 +61,15 @@ def _box(session: Session) -> SandboxLike:
 
 
 @sandbox.command("up", cls=Command)
-def up(session: Session) -> int:
-    """Start it in the background, unless it runs."""
-    path = str(_box(session).up())
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen (0: any free port).")
+@click.option("--kubernetes-version", metavar="1.N", help="The version to claim.")
+@click.option(
+    "--ready-delay", type=click.FloatRange(0), metavar="SECONDS", help="How long pods take to get ready."
+)
+def up(session: Session, port: int, kubernetes_version: str | None, ready_delay: float | None) -> int:
+    """Start it in the background, unless it runs: then it keeps what it was started with."""
+    box = _box(session)
+    path = str(box.up(port=port, kubernetes_version=kubernetes_version, ready_delay=ready_delay))
     session.emit(
         "sandbox",
         lambda: {"running": True, "kubeconfig": path},

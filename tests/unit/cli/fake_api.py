@@ -194,7 +194,8 @@ class FakeProject:
 class FakeBox:
     calls: list[Any]
 
-    def up(self) -> Path:
+    def up(self, **options: Any) -> Path:
+        self.calls += [("up", options)] if any(options.values()) else []
         return Path("/p/.sbkube/sandbox/kubeconfig")
 
     def down(self) -> bool:

@@ -380,6 +380,13 @@ def test_sandbox_run_gives_the_exit_code_of_the_command(sbkube: Any) -> None:
     assert run.code == 5 and run.api.calls == [("run", ("kubectl", "get", "pods", "-o", "wide"))]
 
 
+def test_sandbox_up_takes_port_version_and_delay(sbkube: Any) -> None:
+    run = sbkube("sandbox up --port 7443 --kubernetes-version 1.34 --ready-delay 2")
+    assert run.code == 0
+    assert run.api.calls == [("up", {"port": 7443, "kubernetes_version": "1.34", "ready_delay": 2.0})]
+    assert sbkube("sandbox up --port 70000").code == 2
+
+
 def test_sandbox_reset_asks(sbkube: Any) -> None:
     assert sbkube("sandbox reset").code == 2
     assert sbkube("sandbox reset", answer="y\n").code == 0

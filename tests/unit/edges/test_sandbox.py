@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -114,6 +115,26 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(ClusterUnreachable, match=r"the sandbox ended with code 1: .*database") as caught:
         box.up()
     assert str(box.log()) in str(caught.value.hint)
+
+
+def test_a_port_that_is_taken_is_told(box: Sandbox) -> None:
+    told = pytest.raises(ClusterUnreachable, match="address already in use")
+    with socket.create_server(("127.0.0.1", 0)) as taken, told:
+        box.up(port=taken.getsockname()[1])
+    assert box.up().exists()
+
+
+def test_the_code_of_a_command_that_a_signal_ended_is_a_shells(box: Sandbox) -> None:
+    assert box.run(["sh", "-c", "exit 7"]) == 7
+    assert box.run(["sh", "-c", "kill -TERM $$"]) == 128 + signal.SIGTERM
+    assert box.status() is None
+
+
+def test_a_reset_leaves_nothing(box: Sandbox) -> None:
+    box.up()
+    box.reset()
+    assert not box.folder.exists()
+    box.reset()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
