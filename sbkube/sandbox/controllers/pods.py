@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox.controllers.cluster import Json, Key, copied, terminating
 from sbkube.sandbox.controllers.failures import Failure, Happening, failure, unschedulable
-from sbkube.sandbox.controllers.runtime import FAIL, LOG, READY_AFTER, now_text
+from sbkube.sandbox.controllers.runtime import FAIL, READY_AFTER, now_text
 
 if TYPE_CHECKING:
     from sbkube.sandbox.controllers.runtime import Controllers
@@ -49,15 +49,6 @@ def delay_of(run: Controllers, pod: Json) -> float:
         return max(0.0, float(_annotation(pod, READY_AFTER) or run.ready_delay))
     except ValueError:
         return run.ready_delay
-
-
-def pod_log(pod: Json) -> str:
-    """The canned log of a pod: its annotation, or one line."""
-    text = _annotation(pod, LOG)
-    if not text:
-        word = _annotation(pod, FAIL)
-        text = f"simulated failure: {word}" if word else "simulated container: no output"
-    return text if text.endswith("\n") else text + "\n"
 
 
 def is_ready(pod: Json) -> bool:

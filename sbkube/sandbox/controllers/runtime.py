@@ -25,7 +25,6 @@ _RETRY_SECONDS = 0.02
 _RETRY_LIMIT = 5.0
 READY_AFTER = "sandbox.sbkube.dev/ready-after"
 FAIL = "sandbox.sbkube.dev/fail"
-LOG = "sandbox.sbkube.dev/log"
 
 
 def now_text() -> str:
