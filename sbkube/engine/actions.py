@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sbkube.engine.creation import create_owned
+from sbkube.engine.handover import hand_over
 from sbkube.engine.hands import TRIES, Done, Hands, key_of, planned_before, until_gone
 from sbkube.engine.recover import settle_object
 from sbkube.engine.release_actions import (
@@ -250,6 +251,7 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.DELETE: delete_object,
     Verb.RECREATE: recreate_object,
     Verb.MIGRATE: migrate_object,
+    Verb.HANDOVER: hand_over,
     Verb.CLEAR: clear_object,
     Verb.FORGET: forget_object,
     Verb.LABEL: label_object,

@@ -16,7 +16,7 @@ from sbkube.models.plan import Change, Effect, FieldChange
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import answers, classify, diff, labels, migrate, recreate
 from sbkube.plan.classify import Past, Verdict
-from sbkube.plan.labels import MANAGER
+from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.ports import Json, Recorded
 
 _FEW = 3  # up to so many objects of a kind and namespace are fetched one by one, more by a list
@@ -91,6 +91,8 @@ class Terms:
     """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be.
 
     `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects.
+    `handed`: objects (by identity) that our own applies and Helm hand to each other; neither is then in the
+    other's way.
     """
 
     new_namespaces: frozenset[str] = frozenset()
@@ -98,6 +100,7 @@ class Terms:
     force: bool = False
     same_release: bool = False
     steal: bool = False
+    handed: frozenset[tuple[str, str, str, str]] = frozenset()
 
 
 class Comparer:
@@ -189,7 +192,8 @@ class Comparer:
         fields = verdict.fields + verdict.conflicts
         note = _remarks(taken if fields else (), verdict, left)
         change = _change(wanted, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields, note)
-        return Compared(change, body, verdict.force, problems, taken if fields else (), left)
+        force = verdict.force or (wanted.key.identity in terms.handed and terms.manager == MANAGER)
+        return Compared(change, body, force, problems, taken if fields else (), left)
 
     def _judge(
         self, key: ResourceKey, body: Mapping[str, Any], live: Json, terms: Terms, taken: tuple[str, ...]
@@ -203,7 +207,9 @@ class Comparer:
             after = self._world.cluster.dry_run_patch(key, steps, manager=terms.manager) if steps else live
         changes = diff.compare(live, after, terms.manager)
         past = self._past(key, live, terms) if changes else Past()
-        verdict = classify.classify(changes, past, force=terms.force, manager=terms.manager, predecessors=taken)
+        others = (MANAGER, HELM_MANAGER) if key.identity in terms.handed else ()
+        before = (*taken, *others)
+        verdict = classify.classify(changes, past, force=terms.force, manager=terms.manager, predecessors=before)
         return after, verdict
 
     def _past(self, key: ResourceKey, live: Json, terms: Terms) -> Past:

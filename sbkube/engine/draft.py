@@ -21,6 +21,7 @@ from sbkube.models.resource import ResourceKey
 from sbkube.plan import order
 from sbkube.plan.operations import Step, assemble, assemble_deletion, link_apps, link_foundations
 
+_FIRST = -1  # a wave before everything else
 Operations = dict[str, tuple[Operation, ...]]
 
 
@@ -75,11 +76,16 @@ class Draft:
 
     def is_deleted(self, key: ResourceKey) -> bool:
         """The plan so far deletes the object."""
-        return any(
-            change.effect is Effect.DELETE and change.key.identity == key.identity
-            for changes in self._changes.values()
-            for change in changes
-        )
+        return any(_deletes(change, key) for changes in self._changes.values() for change in changes)
+
+    def hoist(self, key: ResourceKey) -> None:
+        """What takes the object away in this plan comes first, because the object is put back afterwards."""
+        for app, steps in self._away.items():
+            taking = [s for s in steps if any(_deletes(change, key) for change in s.operation.changes)]
+            releases = {_release(step) for step in taking} - {""}
+            early = [s for s in steps if s in taking or _release(s) in releases]  # a release with all its steps
+            self._away[app] = [step for step in steps if step not in early]
+            self._back[app].extend(replace(step, wave=_FIRST) for step in early)
 
     def loose(self) -> list[AppPlan]:
         """The apps without order between them: enough to know what will be gone."""
@@ -151,6 +157,15 @@ class Draft:
             spec=spec.snapshot() if spec else {},
             release=self._releases.get(name, ""),
         )
+
+
+def _deletes(change: Change, key: ResourceKey) -> bool:
+    return change.effect is Effect.DELETE and change.key.identity == key.identity
+
+
+def _release(step: Step) -> str:
+    spec = step.operation.release
+    return f"{spec.namespace}/{spec.name}" if spec else ""
 
 
 def _softened(op: Operation) -> Operation:

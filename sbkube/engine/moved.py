@@ -10,6 +10,7 @@ from sbkube.errors import Problem
 from sbkube.models.plan import Cause, FieldChange
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import classify
+from sbkube.plan.labels import MANAGER
 
 Body = Mapping[str, Any]
 LOOK = "look at it, then use --force"
@@ -18,12 +19,12 @@ LOOK = "look at it, then use --force"
 def fields_moved(left: Body, live: Body, manager: str) -> tuple[FieldChange, ...]:
     """Fields that `manager` owned in the object as it was left and that have another value now.
 
-    Controllers write into every object, so what others own is no matter; nor is what belongs to an autoscaler.
+    Controllers write into every object, so what others own is no matter; nor is what belongs to an autoscaler, or
+    what we wrote by another way than apply (labels on objects of Helm).
     """
-    ours = {manager}
-    return tuple(
-        change for change in classify.moved_since(left, live, manager) if not classify.left_to_owner(change, ours)
-    )
+    ours = {manager, MANAGER}
+    found = classify.moved_since(left, live, manager)
+    return tuple(c for c in found if c.manager not in ours and not classify.left_to_owner(c, ours))
 
 
 def why_moved(key: ResourceKey, left: Body | None, live: Body | None, manager: str) -> Problem | None:

@@ -10,7 +10,8 @@ from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.derived import in_order
 from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
-from sbkube.engine.prune import plan_prune
+from sbkube.engine.handover import from_releases, handover_steps, to_release
+from sbkube.engine.prune import plan_prune, stale_releases
 from sbkube.engine.releases import Tools, plan_release
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
@@ -97,6 +98,7 @@ class Preparation:
         self.left = frozenset(
             (r.namespace, r.release_name, r.revision_after) for r in world.ledger.releases(self.target)
         )
+        self.from_helm: frozenset[tuple[str, str, str, str]] = frozenset()
         self.derived: Mapping[str, tuple[str, ...]] = {}
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
@@ -105,11 +107,13 @@ class Preparation:
         self.wanted, self.derived = in_order(self.wanted, own)
         namespaces = self._missing_namespaces()
         self.new_namespaces = frozenset(namespaces) | own
+        self.from_helm = self._from_helm(selection)
         plans = at_once(lambda app: self._app(app, namespaces), self.wanted, self.config.settings.max_workers)
         refused = [c for _, bad in plans for c in bad]
         if refused:
             raise _refusal(refused)
         apps = [app for app, _ in plans]
+        self._refuse_dropped(apps)
         if self.config.settings.prune and selection.prune:
             apps = self._pruned(apps, selection)
         depends = {a.name: a.depends_on for a in apps}
@@ -129,6 +133,32 @@ class Preparation:
             on_failure=settings.on_failure,
             max_workers=settings.max_workers,
         )
+
+    def _refuse_dropped(self, apps: Sequence[AppPlan]) -> None:
+        """An upgrade in which Helm would delete what one of our own apps wants."""
+        own = {d.key.identity: d for app in self.wanted for d in app.objects}
+        problems = [
+            Problem(
+                f"{app.name}: the chart has no {change.key} any more, so Helm would delete what app "
+                f"{own[change.key.identity].app} wants",
+                own[change.key.identity].source,
+                f"annotate the live object helm.sh/resource-policy=keep, and apply {app.name} first",
+            )
+            for app in apps
+            if app.release
+            for change in app.changes
+            if change.effect is Effect.DELETE and change.key.identity in own
+        ]
+        if problems:
+            raise PlanRefused("an object would be deleted that is wanted", problems=problems)
+
+    def _from_helm(self, selection: Selection) -> frozenset[tuple[str, str, str, str]]:
+        """Objects of our own that releases still hold which this plan takes away."""
+        if not (self.config.settings.prune and selection.prune) or selection.no_prune:
+            return frozenset()
+        own = {d.key.identity for app in self.wanted for d in app.objects}
+        stale = stale_releases(self, selection.apps)
+        return frozenset(key.identity for keys in from_releases(stale, own).values() for key in keys)
 
     def _pruned(self, apps: list[AppPlan], selection: Selection) -> list[AppPlan]:
         pruned = plan_prune(self, apps, selection.apps)
@@ -186,7 +216,7 @@ class Preparation:
         created = [self._namespace(app.spec, n) for n, owner in namespaces.items() if owner == app.spec.name]
         own = app.spec.force_conflicts
         force = self.config.settings.force_conflicts if own is None else own
-        terms = Terms(self.new_namespaces, force=force)
+        terms = Terms(self.new_namespaces, force=force, handed=self.from_helm)
         compared = self.comparer.compare_all([*created, *app.objects], terms)
         refused = [c for c in compared if c.problems]
         steps = [step for c in compared for step in object_steps(app.spec.name, c)]
@@ -194,7 +224,11 @@ class Preparation:
         if app.release:
             inject = self.config.settings.helm_label_injection and app.rendered.label_release
             tools = Tools(self.comparer, self.live, self.repairs, inject, self.left)
+            handed = to_release(app.release, self.recorded, self.live)
+            terms = replace(terms, handed=frozenset(key.identity for key, _ in handed))
             release = plan_release(app.spec.name, app.release, tools, terms)
+            if release.steps:
+                steps.extend(handover_steps(app.spec.name, app.release, handed))
             self.warnings.extend(release.warnings)
             steps.extend(release.steps)
             changes.extend(release.changes)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sbkube.engine.compare import Live
 from sbkube.engine.continuation import chained, told
 from sbkube.engine.desired import render_all, resolve
+from sbkube.engine.handover import dissolve_steps, from_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
@@ -20,10 +21,13 @@ from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
 from sbkube.plan.operations import ReleaseStep, Step, assemble_deletion, object_step, release_step
-from sbkube.ports import KEPT, Recorded
+from sbkube.ports import KEPT, HelmPort, Recorded
 
 if TYPE_CHECKING:
     from sbkube.engine.prepare import Preparation
+
+
+NOTHING: Mapping[str, Sequence[ResourceKey]] = {}
 
 
 def own_objects(recorded: Mapping[ResourceKey, Recorded]) -> dict[ResourceKey, Recorded]:
@@ -45,21 +49,34 @@ def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]
     leftover = {
         key: known for key, known in own_objects(run.recorded).items() if not selection or known.app in selection
     }
-    namespaces = {key.namespace for key in run.recorded if key.namespace} | {app.namespace for app in apps}
-    stale = [
-        record
-        for record in known_releases(run.world, run.target, run.index, namespaces, run.recorded)
-        if not selection or record.labels.get(labels.APP) in selection
-    ]
+    stale = stale_releases(run, selection)
     wanted = Wanted.of(apps, run.config.settings.namespace)
     leftover, stale = wanted.without(leftover, stale)
+    staying = wanted.objects
     if (leftover or stale) and selection:
         others = _wanted_by_others(run, selection)
         leftover, stale = others.without(leftover, stale) if others else ({}, [])
+        staying |= others.objects if others else frozenset()
     if not leftover and not stale:
         return apps
-    removal = Removal(run.live, run.config.name, run.config.settings.timeout, run.warnings, run.repairs)
-    return _added(apps, removal.plans(leftover, stale))
+    timeout, helm = run.config.settings.timeout, run.world.helm
+    removal = Removal(run.live, run.config.name, timeout, run.warnings, run.repairs, helm=helm)
+    dissolved = from_releases(stale, staying)
+    return _added(apps, removal.plans(leftover, stale, dissolved))
+
+
+def stale_releases(run: Preparation, selection: Collection[str]) -> list[ReleaseRecord]:
+    """Releases of this project that no rendered app wants; only those of the selected apps."""
+    namespaces = {key.namespace for key in run.recorded if key.namespace}
+    namespaces |= {app.spec.namespace or run.config.settings.namespace for app in run.wanted}
+    specs = [app.release.spec for app in run.wanted if app.release]
+    wanted = {(spec.namespace, spec.name) for spec in specs}
+    return [
+        record
+        for record in known_releases(run.world, run.target, run.index, namespaces, run.recorded)
+        if (record.namespace, record.name) not in wanted
+        and (not selection or record.labels.get(labels.APP) in selection)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +195,11 @@ class Removal:
         repairs: Repairs,
         *,
         consent: bool = False,
+        helm: HelmPort | None = None,
     ) -> None:
-        """`consent` allows the deletion of objects that hold data. `timeout` is in seconds."""
+        """`consent` allows the deletion of objects that hold data. `timeout` is in seconds. `helm` is needed where
+        releases are taken apart."""
+        self._helm = helm
         self._repairs = repairs
         self._live = live
         self._project = project
@@ -187,8 +207,13 @@ class Removal:
         self._warnings = warnings
         self._consent = consent
 
-    def plans(self, objects: Mapping[ResourceKey, Recorded], releases: Sequence[ReleaseRecord]) -> list[AppPlan]:
-        """One plan per app that something is removed of."""
+    def plans(
+        self,
+        objects: Mapping[ResourceKey, Recorded],
+        releases: Sequence[ReleaseRecord],
+        dissolved: Mapping[str, Sequence[ResourceKey]] = NOTHING,
+    ) -> list[AppPlan]:
+        """One plan per app that something is removed of. Of the releases in `dissolved` these objects stay."""
         self._live.observe(objects)
         steps: dict[str, list[Step]] = defaultdict(list)
         changes: dict[str, list[Change]] = defaultdict(list)
@@ -200,8 +225,10 @@ class Removal:
         released: dict[str, str] = {}
         for record in releases:
             app = record.labels.get(labels.APP) or record.name
-            uninstalling = self.uninstall(app, record)
-            released[app] = f"{record.namespace}/{record.name}"
+            name = f"{record.namespace}/{record.name}"
+            staying = dissolved.get(name, ())
+            uninstalling = self._dissolve(app, record, staying) if staying else self.uninstall(app, record)
+            released[app] = name
             steps[app].extend(uninstalling)
             changes[app].extend(change for step in uninstalling for change in step.operation.changes)
         return [self._app_plan(app, changes[app], steps[app], released.get(app, "")) for app in changes]
@@ -261,6 +288,16 @@ class Removal:
             freeing, left = [], self._repairs.hooks(cut)  # Helm goes on with an uninstallation by itself
             self._warnings.extend(told(left, f"{record.namespace}/{record.name}"))
         return [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
+
+    def _dissolve(self, app: str, record: ReleaseRecord, staying: Sequence[ResourceKey]) -> list[Step]:
+        """Take a release apart around objects that stay; Helm would delete those too."""
+        kept = ", ".join(map(str, staying))
+        self._warnings.append(
+            f"release {record.namespace}/{record.name} is taken apart and not uninstalled, because {kept} stays: "
+            "its hooks for deletion do not run"
+        )
+        assert self._helm is not None
+        return dissolve_steps(app, record, staying, self._live, self._helm)
 
     def _app_plan(self, app: str, changes: Sequence[Change], steps: Sequence[Step], release: str) -> AppPlan:
         namespace = next((c.key.namespace for c in changes if c.key.namespace), "")

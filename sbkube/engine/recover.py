@@ -218,6 +218,7 @@ RULES: Mapping[Verb, Callable[[ResourceRecord, Json | None, Surroundings], Verdi
     Verb.RECREATE: _recreated,
     Verb.DELETE: _deleted,
     Verb.MIGRATE: _migrated,
+    Verb.HANDOVER: _labelled,
     Verb.CLEAR: _deleted,
     Verb.FORGET: _forgotten,
     Verb.LABEL: _labelled,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sbkube.engine.draft import Draft
@@ -30,7 +30,7 @@ _AFTER_RELEASE = 5  # a wave of its own, behind everything else of the app
 
 @dataclass(slots=True)
 class _Touched:
-    """One object through the deployments to undo: its first and last record.
+    """One object through the deployments to undo: its first and last record, and every field that was ours then.
 
     `torn`: we began to take it away and do not know how far we came. `anew`: it was deleted or recreated by us.
     """
@@ -39,6 +39,7 @@ class _Touched:
     last: ResourceRecord
     torn: bool = False
     anew: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def created(self) -> bool:
@@ -75,7 +76,8 @@ class ObjectUndo:
         labelled: dict[Identity, ResourceRecord] = {}
         for detail in self._details:
             for row in sorted(detail.resources, key=lambda r: r.position):
-                if is_release_storage(row.key) or not self._draft.wants(row.app_name):
+                helms = is_release_storage(row.key) and row.verb != Verb.DELETE
+                if helms or not self._draft.wants(row.app_name):
                     continue
                 if row.verb == Verb.LABEL and took_effect(row):
                     labelled.setdefault(row.key.identity, row)
@@ -86,6 +88,7 @@ class ObjectUndo:
                     known = touched.setdefault(row.key.identity, _Touched(row, row))
                     known.last = known.last if torn else row
                     known.torn = torn
+                    known.fields = fieldset.union(known.fields, fieldset.owned_tree(row.after, MANAGER))
                     known.anew |= row.verb in _TAKE_AWAY
         return touched, labelled
 
@@ -140,9 +143,16 @@ class ObjectUndo:
 
     def _restore(self, item: _Touched, before: Body, live: Body | None) -> None:
         app, key = item.first.app_name, item.first.key
+        if live is not None and self._draft.is_deleted(key):
+            # A release that had taken the object over goes, and takes it along; then it is made anew.
+            self._draft.hoist(key)
+            anew = recreation(before)
+            change = Change(key, Effect.CREATE, None, anew, note="made anew, behind its release")
+            self._write(app, Verb.APPLY, change, anew, wave=_AFTER_RELEASE)
+            return
         if live is None:
-            body = self._creatable(key, before)
-            self._write(app, Verb.APPLY, Change(key, Effect.CREATE, None, body), body)
+            new = self._creatable(key, before)
+            self._write(app, Verb.APPLY, Change(key, Effect.CREATE, None, new), new)
             return
         try:
             body, after = self._way_back(item, before)
@@ -159,9 +169,10 @@ class ObjectUndo:
         else:
             self._draft.show(app, change)
 
-    def _write(self, app: str, verb: Verb, change: Change, body: Body) -> None:
+    def _write(self, app: str, verb: Verb, change: Change, body: Body, wave: int | None = None) -> None:
         self._draft.show(app, change)
-        self._draft.put_back(app, object_step(app, verb, change, body, force=True))
+        step = object_step(app, verb, change, body, force=True)
+        self._draft.put_back(app, step if wave is None else replace(step, wave=wave))
 
     def _creatable(self, key: ResourceKey, before: Body) -> Body:
         """What we owned of a deleted object; all of it where that alone is not a whole object."""
@@ -183,7 +194,7 @@ class ObjectUndo:
         owned = fieldset.owned_tree(before, MANAGER)
         ours = fieldset.extract(before, owned)
         after = cluster.dry_run_apply(ours, manager=MANAGER, force=True)
-        taken = fieldset.union(owned, fieldset.owned_tree(item.last.after, MANAGER))
+        taken = fieldset.union(owned, item.fields)
         if fieldset.extract(after, taken) == fieldset.extract(before, taken):
             return ours, after
         both = fieldset.extract(before, taken)

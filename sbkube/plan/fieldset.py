@@ -109,6 +109,17 @@ def owned_tree(body: Mapping[str, Any] | None, manager: str, *, updates: bool = 
     return tree
 
 
+def without(tree: Tree, other: Tree) -> dict[str, Any]:
+    """A field tree less the leaves of another."""
+    left: dict[str, Any] = {}
+    for key, node in tree.items():
+        if key not in other:
+            left[key] = node
+        elif other[key] and (rest := without(node, other[key])):
+            left[key] = rest
+    return left
+
+
 def _merge(into: dict[str, Any], other: Tree) -> None:
     for key, value in other.items():
         known = into.get(key)

@@ -51,6 +51,22 @@ def merged(live: Mapping[str, Any], managers: Sequence[str], manager: str = MANA
     return [*others, entry]
 
 
+def handed_over(live: Mapping[str, Any], kept: Mapping[str, str]) -> list[Json]:
+    """`metadata.managedFields` after our fields went to Helm; the labels named in `kept` stay ours.
+
+    Helm's own first apply then changes what it wants changed, and drops what the chart lacks.
+    """
+    stay: Json = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in kept}}}
+    entries: list[Json] = []
+    for entry in (live.get("metadata") or {}).get("managedFields") or ():
+        if not _own(entry, MANAGER):
+            entries.append(entry)
+            continue
+        fields = fieldset.without(entry.get("fieldsV1") or {}, stay)
+        entries += [{**entry, "fieldsV1": stay}, {**entry, "manager": HELM_MANAGER, "fieldsV1": fields}]
+    return entries
+
+
 def steps(live: Mapping[str, Any], entries: Sequence[Json]) -> list[Json]:
     """The JSON patch that puts these entries in place, bound to the version of the object that was read."""
     return [

@@ -113,7 +113,13 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool) -> list[str]:
 
 
 # Verbs whose images do not tell what was done.
-_WORDS = {"label": "labelled", "migrate": "taken over", "clear": "cleared", "forget": "forgotten"}
+_WORDS = {
+    "label": "labelled",
+    "migrate": "taken over",
+    "handover": "handed over",
+    "clear": "cleared",
+    "forget": "forgotten",
+}
 
 
 def did(record: ResourceRecord) -> str:

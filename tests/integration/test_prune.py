@@ -148,3 +148,69 @@ def test_one_project_from_two_base_namespaces(bench: Bench, api_server: HttpClus
     bench.ok("delete", "-y", "-n", f"{bench.namespace}-b")
     assert get(api_server, "ConfigMap", shared, "one-page") is not None
     assert get(api_server, "ConfigMap", shared, "two-page") is None
+
+
+def _as_yaml(bench: Bench) -> None:
+    """The ConfigMap of the chart, as an app of its own."""
+    bench.write("page.yaml", configmap("web-page", greeting="hello", extra="1"))
+    apps(bench, "page")
+
+
+def _as_chart(bench: Bench, name: str = "web") -> None:
+    chart = bench.chart("web", WEB_CHART, WEB_VALUES)
+    apps(bench, **{name: {"type": "helm", "chart": chart, "release_name": "web", "timeout": 30}})
+
+
+def test_from_our_own_apply_to_a_release_without_deletion(bench: Bench, api_server: HttpCluster) -> None:
+    _as_yaml(bench)
+    bench.ok("apply", "-y")
+    before = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    _as_chart(bench)
+    shown = bench.ok("diff", "-o", "json").json
+    assert shown["summary"]["delete"] == 0
+    bench.ok("apply", "-y")
+    after = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert before is not None and after is not None
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["data"] == {"greeting": "hello"}  # what the chart lacks is gone
+    assert after["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+    assert after["metadata"]["labels"]["sbkube.dev/app"] == "web"
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+    bench.ok("rollback", "-y")
+    assert data(api_server, bench, "web-page") == {"greeting": "hello", "extra": "1"}
+    assert get(api_server, "Deployment", bench.namespace, "web", "apps") is None
+    _as_yaml(bench)
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+
+
+def test_from_a_release_to_our_own_apply_without_deletion(bench: Bench, api_server: HttpCluster) -> None:
+    _as_chart(bench)
+    bench.ok("apply", "-y")
+    before = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    _as_yaml(bench)
+    ran = bench.ok("apply", "-y")
+    assert "taken apart" in ran.out
+    after = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert before is not None and after is not None
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["data"] == {"greeting": "hello", "extra": "1"}
+    assert get(api_server, "Deployment", bench.namespace, "web", "apps") is None
+    secrets = api_server.resource_type("v1", "Secret")
+    assert secrets is not None and api_server.list(secrets, bench.namespace, labels="owner=helm") == []
+    assert bench.ok("diff", "-o", "json").json["changes_pending"] is False
+    bench.ok("rollback", "-y")
+    assert data(api_server, bench, "web-page") == {"greeting": "hello"}
+    assert get(api_server, "Deployment", bench.namespace, "web", "apps") is not None
+    assert len(api_server.list(secrets, bench.namespace, labels="owner=helm")) == 1
+
+
+def test_a_chart_that_drops_what_another_app_wants_is_refused(bench: Bench, api_server: HttpCluster) -> None:
+    _as_chart(bench)
+    bench.ok("apply", "-y")
+    bench.write("page.yaml", configmap("web-page", greeting="hello"))
+    other = bench.chart("web", {"more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"})
+    bench.write("charts/web/templates/web.yaml", "")
+    apps(bench, "page", web={"type": "helm", "chart": other, "timeout": 30})
+    ran = bench.sbkube("apply", "-y", "-o", "json")
+    assert ran.code == 3 and "ConfigMap/web-page" in ran.json["problems"][0]["message"]
+    assert data(api_server, bench, "web-page") == {"greeting": "hello"}
