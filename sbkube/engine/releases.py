@@ -62,7 +62,7 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
     refused = [] if terms.steal else foreign_release(app, wanted)
     if same and all(c.change.effect is Effect.UNCHANGED for c in compared):
         return _only_labels(app, wanted, tools, compared, refused)
-    refused += [*unowned_objects(app, wanted, live, known), *(c for c in compared if c.problems)]
+    refused += [*unowned_objects(app, wanted, live, known | terms.handed), *(c for c in compared if c.problems)]
     refused += _left_to_others(wanted, compared)
     changes = tuple(c.change for c in compared) + gone
     verb = Verb.HELM_UPGRADE if wanted.current else Verb.HELM_INSTALL
