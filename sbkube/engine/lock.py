@@ -6,12 +6,14 @@ import getpass
 import hashlib
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import ClusterError, LockLost, SbkubeError
+from sbkube.errors import ClusterError, LockLost, SbkubeError, StateLocked
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 
+_POLL = 0.25  # seconds between two looks at a Lease that somebody else holds
 RENEW = 0.27  # heartbeats come after this share of the time that one is good for
 LAST_DEPLOYMENT = "sbkube.dev/last-deployment"
 
@@ -43,7 +45,12 @@ class RunLock:
         self._attached = False
         self._wanted = cluster_lock
         self._lost = False
+        began = world.clock.monotonic()
+        self._until = began + wait
         self.info = world.ledger.acquire(target, command, wait=wait)
+        if wait:  # nobody knows when in that time we got it
+            began = world.clock.monotonic()
+            self.info = world.ledger.renew(self.info)
         self._seconds = max(1, round((self.info.expires - self.info.acquired).total_seconds()))
         self._holder = {
             "holder": getpass.getuser() if hasattr(os, "getuid") else "",
@@ -51,10 +58,11 @@ class RunLock:
             "pid": str(os.getpid()),
             "command": command,
         }
-        self._extend()
+        self._extend(began)
 
-    def _extend(self) -> None:
-        self._deadline = self._world.clock.monotonic() + self._seconds
+    def _extend(self, began: float) -> None:
+        """Count from before the heartbeat was sent: we may have been stopped before its answer was read."""
+        self._deadline = began + self._seconds
 
     @property
     def renewal_due(self) -> bool:
@@ -62,18 +70,34 @@ class RunLock:
         return self._world.clock.monotonic() > self._deadline - self._seconds * (1 - RENEW)
 
     def attach(self) -> None:
-        """Take the Lease too, so that runs with another database are shut out."""
-        if self._wanted and not self._attached:
-            name, namespace = lease_name(self._target), self._target.namespace
+        """Take the Lease too, so that runs with another database are shut out.
+
+        Raises StateLocked when it is held for longer than we may wait.
+        """
+        while self._wanted and not self._attached:
             try:
-                self._world.leases.acquire(namespace, name, self._holder, self._seconds)
-            except ClusterError as error:
-                if not error.not_found:
-                    raise
-                # Without its namespace nobody else can hold the Lease either.
-                self._world.emit("warning", message=f"no lock in the cluster: namespace {namespace} is missing")
+                self._take_lease()
                 return
-            self._attached = True
+            except StateLocked:
+                if self._world.clock.monotonic() >= self._until:
+                    raise
+            time.sleep(_POLL)
+            if self.renewal_due:
+                self.renew()
+
+    def _take_lease(self) -> None:
+        name, namespace = lease_name(self._target), self._target.namespace
+        began = self._world.clock.monotonic()
+        try:
+            self._world.leases.acquire(namespace, name, self._holder, self._seconds)
+        except ClusterError as error:
+            if not error.not_found:
+                raise
+            # Without its namespace nobody else can hold the Lease either.
+            self._world.emit("warning", message=f"no lock in the cluster: namespace {namespace} is missing")
+            return
+        self._attached = True
+        self._deadline = min(self._deadline, began + self._seconds)
 
     def check(self) -> None:
         """Raise LockLost if the lock was taken over or its deadline (suspended time counts) has passed."""
@@ -87,6 +111,7 @@ class RunLock:
     def renew(self) -> None:
         """Heartbeat of both halves; raises LockLost when either is no longer ours."""
         self.check()
+        began = self._world.clock.monotonic()
         try:
             self.info = self._world.ledger.renew(self.info)
             if self._attached:
@@ -95,7 +120,7 @@ class RunLock:
         except LockLost:
             self._lost = True
             raise
-        self._extend()
+        self._extend(began)
 
     def release(self, record: DeploymentRecord | None = None, *, gone: bool = False) -> None:
         """Give both halves up. `record` is left on the Lease as the last deployment; `gone` removes the Lease.

@@ -123,6 +123,8 @@ class RunningDeployment:
         """Keep a message; `data["detail"]`, or else all of `data`, goes along as text."""
         with self.database.writing() as conn:
             keep_event(conn, self.database, self.record.id, event)
+            if history.one(conn, self.record.id, self.database.store).status.ended:  # by whoever took our lock
+                closings.close(conn, self.record.id, self.database.key)
 
     def finish(self, error: str | None = None, *, interrupted: bool = False) -> DeploymentRecord:
         """End the deployment with the status of its operations and apps; open intents mean `interrupted`."""

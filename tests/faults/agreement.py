@@ -162,7 +162,7 @@ def stuck(objects: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def in_clear(folder: Path, planted: str = PLANTED) -> list[str]:
-    """Files below a folder in which a planted secret can be read, plain or in base64."""
+    """The file, or files below a folder, in which a planted secret can be read, plain or in base64."""
     needles = [planted.encode(), base64.b64encode(planted.encode()).rstrip(b"=")[:-1]]
-    files = [p for p in folder.rglob("*") if p.is_file()]
+    files = [folder] if folder.is_file() else [p for p in folder.rglob("*") if p.is_file()]
     return [f"a secret is readable in {p}" for p in files if any(n in p.read_bytes() for n in needles)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -59,6 +59,7 @@ class Guard:
 
     before: Callable[[Seen], None] = lambda seen: None
     after: Callable[[Seen], None] = lambda seen: None
+    hold: Callable[[Seen], Awaitable[Any] | None] = lambda seen: None  # carried out when this is over
     count: int = 0
     seen: list[Seen] = field(default_factory=list)
 
@@ -78,6 +79,8 @@ class _Guarded(Service):
         guard.seen.append(seen)
         try:
             guard.before(seen)
+            if (pause := guard.hold(seen)) is not None:
+                await pause
             reply = await super().__call__(call)
             guard.seen[at] = seen = replace(seen, code=reply.code)
             guard.after(seen)

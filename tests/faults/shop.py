@@ -6,6 +6,7 @@ has Jobs before and after an installation and an upgrade, which succeed at once 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,17 @@ def _manifests(folder: Path, name: str, documents: list[dict[str, Any]]) -> list
     return [file.name]
 
 
-def write(folder: Path, state: str) -> None:
-    """Write the project as it is in state `A` or `B`."""
+def write(folder: Path, state: str, without: Collection[str] = ()) -> None:
+    """Write the project as it is in state `A`, `B`, or `C`, which is B with other values; some apps left out."""
     folder.mkdir(parents=True, exist_ok=True)
-    new = state == "B"
+    new = state != "A"
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "login"},
         "stringData": {"password": f"{PLANTED}-{state}"},
     }
-    colours = {"colour": "red", "more": "1"} if new else {"colour": "blue", "less": "1"}
+    colours = {"colour": f"red {state}", "more": "1"} if new else {"colour": "blue", "less": "1"}
     base = [_configmap("settings", **colours), secret]
     front = [_workload("front", state), _configmap("front", state=state)]
     back = [_configmap("added", state=state)] if new else [_configmap("dropped", state=state)]
@@ -118,6 +119,7 @@ def write(folder: Path, state: str) -> None:
     }
     if not new:
         apps["old"] = {"type": "yaml", "manifests": _manifests(folder, "old", [_configmap("old", gone="soon")])}
+    apps = {name: app for name, app in apps.items() if name not in without}
     document = {
         "apiVersion": "sbkube/v1",
         "metadata": {"name": NAMESPACE},

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from faults import agreement, shop
-from faults.server import Guard, Running, Seen, open_sandbox
+from faults.server import Guard, Running, open_sandbox
 from faults.victim import Ended, Started, Victims
 
 from sbkube.state.database import DeploymentDatabase
@@ -30,6 +30,7 @@ class Case:
     victims: Victims
     guard: Guard = field(default_factory=Guard)
     url: str = ""  # of the state database; the default is a SQLite file in the case's folder
+    extra: dict[str, str] = field(default_factory=dict)  # more for the environment
     sandbox: Running = field(init=False)
 
     def open(self) -> None:
@@ -55,6 +56,7 @@ class Case:
             "HOME": str(self.folder / "home"),
             "SBKUBE_STATE_URL": self.url or str(self.database),
             "KUBECACHEDIR": str(self.folder / "cache"),
+            **self.extra,
         }
 
     def start(self, *words: str, **hooks: Any) -> Started:
@@ -151,8 +153,3 @@ class Stage:
         finally:
             case.close()
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def numbers(seen: Sequence[Seen]) -> list[int]:
-    """The numbers of some requests."""
-    return [s.number for s in seen]

@@ -12,7 +12,7 @@ from sbkube.cli.main import ENTRIES
 
 pytestmark = pytest.mark.skipif("resume" not in ENTRIES, reason="this sbkube has no resume")
 SHARDS = long_or_short(16, 1)
-SHORT = {"apply": 8, "rollback": 2, "delete": 2}
+SHORT = {"apply": 6, "rollback": 3, "delete": 2}
 LEAST = {"apply": 300, "rollback": 120, "delete": 80}
 
 

@@ -15,13 +15,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # -P leaves our folder out
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults import breakages
+
 Json = dict[str, Any]
-SLOW_EXIT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +114,37 @@ class Started:
 # ---- below: the forking process and its children
 
 
-def _commits(hooks: Mapping[str, Any], count: list[int]) -> None:
-    """Count commits that the database is asked for; act at the one that `hooks` names.
-
-    A connection goes back to the pool after its commit: that is how "after" is seen.
-    """
+def _install(hooks: Mapping[str, Any], count: list[int]) -> None:
+    """Count commits; kill this process at one, or break the database from a transaction on."""
     from sqlalchemy import Engine, event
     from sqlalchemy.pool import Pool
 
-    die = hooks.get("kill") or {}
-    do = _BREAK.get((hooks.get("break") or {}).get("how", ""))
-    broken_at = (hooks.get("break") or {}).get("at", 0)
+    die, broken = hooks.get("kill") or {}, hooks.get("break") or {}
+    begun = [0]
 
     def before(conn: Any) -> None:
         count[0] += 1
         conn.connection.info["committed"] = count[0]
         if die.get("when") == "before" and die["at"] == count[0]:
             os.kill(os.getpid(), signal.SIGKILL)
-        if do is not None and broken_at == count[0]:
-            do(conn, hooks["break"])
 
     def after(_: Any, record: Any) -> None:
+        # A connection goes back to the pool after its commit.
         number = record.info.pop("committed", 0)
         if die.get("when") == "after" and number and die["at"] == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def begin(conn: Any) -> None:
+        options = conn.get_execution_options()
+        if options.get("sbkube_read_only") or options.get("isolation_level"):
+            return
+        begun[0] += 1
+        if broken and begun[0] >= broken["at"]:
+            breakages.BREAKAGES[broken["how"]](conn, begun[0] == broken["at"])
+
     event.listen(Engine, "commit", before)
     event.listen(Pool, "checkin", after)
-
-
-_BREAK: dict[str, Callable[[Any, Mapping[str, Any]], None]] = {}
+    event.listen(Engine, "begin", begin)
 
 
 def _child(run: Mapping[str, Any]) -> int:
@@ -155,7 +160,7 @@ def _child(run: Mapping[str, Any]) -> int:
     os.chdir(run["cwd"])
     sys.stdin, sys.stdout, sys.stderr = (open(n, m) for n, m in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115
     count = [0]
-    _commits(run["hooks"], count)
+    _install(run["hooks"], count)
     from sbkube.cli.main import main
 
     try:
