@@ -67,7 +67,9 @@ class Opened:
         from sbkube.state.tracker import DeploymentTracker
 
         url = state_url(self._where.state_url, self._environ, self.config.settings.state_url)
-        return DeploymentTracker(url, lease_seconds=lock_seconds(self._environ))
+        tracker = DeploymentTracker(url, lease_seconds=lock_seconds(self._environ))
+        tracker.hide(self.config.settings.sensitive)
+        return tracker
 
     @cached_property
     def world(self) -> Surroundings:
@@ -85,7 +87,17 @@ class Opened:
         leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
         system = clock.SystemClock()
         builder = KustomizeProgram(self._environ)
-        return Surroundings(http, port, self.ledger, leases, system, self._listener, self.catalogue, builder)
+        return Surroundings(
+            http,
+            port,
+            self.ledger,
+            leases,
+            system,
+            self._listener,
+            self.catalogue,
+            builder,
+            self.config.settings.sensitive,
+        )
 
     @cached_property
     def catalogue(self) -> Catalogue:

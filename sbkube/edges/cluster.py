@@ -18,6 +18,7 @@ from sbkube.edges.discovery import Discovery
 from sbkube.edges.status import from_event
 from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
+from sbkube.plan.scrub import Scrubber, secret_values
 from sbkube.ports import Json, WatchEvent
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML; servers before 1.32 know no JSON media type for it
@@ -156,13 +157,17 @@ class HttpCluster:
         try:
             return self._json(Request("PATCH", path, _bytes(body, key), APPLY, subject=key))
         except ClusterError as error:
-            raise _replaced(error) or error from None
+            clean = _clean(error, body)
+            raise _replaced(clean) or clean from None
 
     def create(self, body: Mapping[str, Any], *, manager: str) -> Json:
         """Create; 409 AlreadyExists when it is there. A lost answer is ClusterUnreachable: read to find out."""
         key = ResourceKey.of(body)
         path = f"{_path(self._type(key), key.namespace)}?fieldManager={quote(manager)}&fieldValidation=Strict"
-        return self._json(Request("POST", path, _bytes(body, key), repeatable=False, subject=key))
+        try:
+            return self._json(Request("POST", path, _bytes(body, key), repeatable=False, subject=key))
+        except ClusterError as error:
+            raise _clean(error, body) from None
 
     def merge(self, key: ResourceKey, patch: Mapping[str, Any], *, manager: str) -> Json:
         """JSON merge patch of one object (RFC 7396); never creates."""
@@ -279,6 +284,15 @@ def _bytes(body: Mapping[str, Any], key: ResourceKey) -> bytes:
         return orjson.dumps(body, default=_plain)
     except TypeError as error:
         raise ClusterError(f"cannot be written as JSON: {error}", code=400, subject=str(key)) from error
+
+
+def _clean(error: ClusterError, body: Mapping[str, Any]) -> ClusterError:
+    """A refusal that quotes no value of the Secret that it refuses; webhooks like to quote."""
+    scrubber = Scrubber(secret_values(body))
+    error.message = scrubber.text(error.message)
+    error.args = (error.message,)
+    error.causes = tuple((field, scrubber.text(message)) for field, message in error.causes)
+    return error
 
 
 def _replaced(error: ClusterError) -> ClusterError | None:

@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sbkube.engine.actions import perform
 from sbkube.engine.hands import Hands
@@ -21,6 +21,7 @@ from sbkube.errors import ClusterError, LockLost, RecordLost, SbkubeError, State
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event, OpState, Outcome
 from sbkube.models.plan import Operation, Plan
+from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Journal
 
 _BEAT = 0.5  # seconds at the most between two looks at the clock
@@ -42,8 +43,10 @@ def execute(
     Raises StateError only if nothing was touched; RecordLost if the cluster was changed and the database failed.
     What fails in the cluster is recorded, not raised. `cancel` is Ctrl-C: what is in flight is finished.
     """
+    scrubber, told = Scrubber.of_plan(plan, world.sensitive), world.listener
+    world = replace(world, listener=lambda event: told(scrubber.event(event)))
     journal = world.ledger.begin(data, plan, lock.info)
-    return _Execution(plan, world, lock, cancel, journal).run()
+    return _Execution(plan, world, lock, cancel, journal, scrubber).run()
 
 
 def subject_of(operation: Operation) -> str:
@@ -55,8 +58,15 @@ def subject_of(operation: Operation) -> str:
 
 class _Execution:
     def __init__(
-        self, plan: Plan, world: Surroundings, lock: RunLock, cancel: threading.Event, journal: Journal
+        self,
+        plan: Plan,
+        world: Surroundings,
+        lock: RunLock,
+        cancel: threading.Event,
+        journal: Journal,
+        scrubber: Scrubber,
     ) -> None:
+        self.scrubber = scrubber
         self.plan = plan
         self.world = world
         self.lock = lock
@@ -163,7 +173,7 @@ class _Execution:
             text = f"sbkube itself failed ({type(bug).__name__})"
             now = self.world.clock.now()
             outcome = Outcome(op.id, OpState.FAILED, started, now, reason="Bug", message=text)
-        self._queue.put((op, outcome))
+        self._queue.put((op, self.scrubber.outcome(outcome)))
 
     def _collect(self) -> None:
         """Take everything that has arrived, and record it in one transaction."""

@@ -30,6 +30,7 @@ class Surroundings:
     listener: Listener
     catalogue: Catalogue
     kustomize: Kustomize
+    sensitive: tuple[str, ...] = ()  # path globs of values that are never shown
 
     def emit(self, kind: str, **fields: Any) -> Event:
         """Tell the listener, and give the event back for the record."""

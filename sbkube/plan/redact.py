@@ -47,7 +47,7 @@ class Redactor:
         return {**body, "metadata": {**body["metadata"], "annotations": masked}}
 
     def _globbed(self, value: Any, path: str) -> Any:
-        if path and any(_matches(path, glob) for glob in self._globs):
+        if path and any(matches(path, glob) for glob in self._globs):
             return self.mask(value)
         if isinstance(value, Mapping):
             return {k: self._globbed(v, f"{path}.{k}" if path else str(k)) for k, v in value.items()}
@@ -110,5 +110,6 @@ def is_secret(body: Mapping[str, Any]) -> bool:
     return body.get("kind") == "Secret" and body.get("apiVersion", "v1") == "v1"
 
 
-def _matches(path: str, glob: str) -> bool:
+def matches(path: str, glob: str) -> bool:
+    """A path such as `spec.password` fits a glob; `**.` stands for any number of steps."""
     return fnmatch.fnmatchcase(path, glob.replace("**.", "*"))

@@ -18,7 +18,7 @@ from sbkube.report.diff import unified
 from sbkube.report.history import STYLES, changes, word
 from sbkube.report.ink import Ink
 from sbkube.report.layout import between, indent, moment, plural
-from sbkube.report.masking import masked_pair
+from sbkube.report.masking import masked_pair, sensitive_paths
 
 _STATES = {
     OpState.APPLIED: ("✓", "green"),
@@ -31,13 +31,14 @@ _STATES = {
 
 def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
     """The whole report; `diffs` adds what changed in every object, secret values masked."""
+    hidden = sensitive_paths(detail.deployment.config_snapshot)
     parts = [_head(detail.deployment, ink)]
     for app in detail.apps:
         lines = [_app(app, ink)]
         lines += [_release(r, ink) for r in detail.releases if r.app_name == app.app_name]
         for record in detail.resources:
             if record.app_name == app.app_name:
-                lines += _resource(record, ink, diffs)
+                lines += _resource(record, ink, diffs, hidden)
         parts.append("\n".join(lines))
     if kept := evidence(detail.events, ink):
         parts.append(kept)
@@ -97,7 +98,7 @@ def _release(record: HelmReleaseRecord, ink: Ink) -> str:
     return line + _why(record.state, record.reason, record.message, ink)
 
 
-def _resource(record: ResourceRecord, ink: Ink, diffs: bool) -> list[str]:
+def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[str]) -> list[str]:
     mark, style = _STATES[record.state]
     took = between(record.started_at, record.ended_at)
     source = f"  {record.source_file}:{record.source_line}" if record.source_file and record.source_line else ""
@@ -107,7 +108,7 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool) -> list[str]:
     if record.missing_key:
         lines.append(ink.yellow("      its images are encrypted with a key that is not here"))
     elif diffs and record.before != record.after:
-        before, after = masked_pair(record.key, record.before, record.after)
+        before, after = masked_pair(record.key, record.before, record.after, hidden)
         lines += [f"      {line}" for line in unified(before, after, ink)]
     return lines
 

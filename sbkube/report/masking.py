@@ -6,12 +6,13 @@ Plans and records come here masked already; whatever does not look masked is hid
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sbkube.models.plan import FieldChange
 from sbkube.models.resource import ResourceKey
+from sbkube.plan.redact import matches
 
 HIDDEN = "(masked)"
 _MASKED = re.compile(r"^\(masked( [0-9a-f]+)?(, changed)?\)$")
@@ -25,12 +26,48 @@ def secret(key: ResourceKey) -> bool:
 
 
 def masked_pair(
-    key: ResourceKey, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    key: ResourceKey,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    sensitive: Sequence[str] = (),
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """Both images of an object without secret values; a value that differs still shows as changed."""
+    """Both images of an object without secret values and without what the globs of `sensitive` name; a value that
+    differs still shows as changed."""
     if not secret(key):
-        return (None if before is None else dict(before)), (None if after is None else dict(after))
+        return _without_named(before, None, sensitive), _without_named(after, before, sensitive)
     return _masked(before, None), _masked(after, before)
+
+
+def sensitive_paths(snapshot: Mapping[str, Any]) -> tuple[str, ...]:
+    """The globs that a recorded project calls sensitive, its apps' included."""
+    found = list((snapshot.get("settings") or {}).get("sensitive") or ())
+    for app in (snapshot.get("apps") or {}).values():
+        found += (app.get("sensitive") or ()) if isinstance(app, Mapping) else ()
+    return tuple(str(glob) for glob in found)
+
+
+def _without_named(
+    body: Mapping[str, Any] | None, other: Mapping[str, Any] | None, globs: Sequence[str]
+) -> dict[str, Any] | None:
+    if body is None:
+        return None
+    clean = _named_hidden(body, other, globs, "") if globs else body
+    return dict(clean)
+
+
+def _named_hidden(value: Any, other: Any, globs: Sequence[str], path: str) -> Any:
+    if path and any(matches(path, glob) for glob in globs):
+        return _hide(value, value if other is None else other)
+    if isinstance(value, Mapping):
+        old = other if isinstance(other, Mapping) else {}
+        return {
+            k: _named_hidden(v, old.get(k), globs, f"{path}.{k}" if path else str(k)) for k, v in value.items()
+        }
+    if isinstance(value, list):
+        olds = other if isinstance(other, list) and len(other) == len(value) else [None] * len(value)
+        pairs = zip(value, olds, strict=True)
+        return [_named_hidden(v, old, globs, f"{path}.{number}") for number, (v, old) in enumerate(pairs)]
+    return value
 
 
 def _masked(body: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from sbkube.errors import StateError
 from sbkube.models.resource import ResourceKey
+from sbkube.plan.scrub import named_values
 from sbkube.state.packing import LEVEL, zstd
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import NOT_KEPT, blobs
@@ -102,7 +103,15 @@ class BlobStore:
     """Names, packs and unpacks blobs. `key` is None where no state key is there."""
 
     def __init__(self, key: StateKey | None) -> None:
+        """`sensitive` may be set to the path globs that a project calls so."""
         self.key = key
+        self.sensitive: tuple[str, ...] = ()
+
+    def is_sensitive(self, body: Mapping[str, Any] | None) -> bool:
+        """A Secret, or an object with something that `sensitive` names."""
+        if body is None or is_secret(body):
+            return body is not None
+        return bool(self.sensitive) and next(named_values(body, self.sensitive), None) is not None
 
     def name(self, content: Content) -> str:
         """The name under which content is kept, or `NOT_KEPT`."""
@@ -166,7 +175,7 @@ class BlobBatch:
     """Contents on their way into the database. Their names are known at once, the rows are written by `save`."""
 
     def __init__(self, store: BlobStore) -> None:
-        self._store = store
+        self.store = store
         self._pending: dict[str, Content] = {}
 
     def add(self, value: Any, identity: str = "", *, sensitive: bool = False) -> str | None:
@@ -174,7 +183,7 @@ class BlobBatch:
         if value is None:
             return None
         content = Content(canonical(value), identity, sensitive)
-        name = self._store.name(content)
+        name = self.store.name(content)
         if name != NOT_KEPT:
             self._pending[name] = content
         return name
@@ -186,7 +195,7 @@ class BlobBatch:
         for part in batches(list(self._pending)):
             known.update(conn.execute(select(blobs.c.digest).where(blobs.c.digest.in_(part))).scalars())
         missing = sorted(self._pending.keys() - known)  # always in the same order, so that writers cannot deadlock
-        rows = [self._store.pack(name, self._pending[name]) for name in missing]
+        rows = [self.store.pack(name, self._pending[name]) for name in missing]
         insert_new(conn, blobs, rows)
         self._pending.clear()
 

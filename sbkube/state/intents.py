@@ -17,7 +17,6 @@ from sbkube.state.blobs import (
     batches,
     fingerprint,
     image,
-    is_secret,
     object_identity,
     release_identity,
 )
@@ -73,7 +72,7 @@ class IntentWriter:
         if key is None:
             raise StateError("an operation that writes must name its object", subject=op.id)
         before = image(next((change.before for change in op.changes), None))
-        sensitive = op.sensitive or is_secret(op.desired) or is_secret(before)
+        sensitive = op.sensitive or self.store.is_sensitive(op.desired) or self.store.is_sensitive(before)
         identity = object_identity(key)
         return {
             "api_group": key.group,
@@ -154,7 +153,7 @@ class IntentWriter:
 
     def _settled(self, row: Any, outcome: Outcome, batch: BlobBatch) -> dict[str, Any]:
         before, after = image(outcome.before), image(outcome.after)
-        sensitive = row.sensitive or is_secret(before) or is_secret(after)
+        sensitive = row.sensitive or self.store.is_sensitive(before) or self.store.is_sensitive(after)
         identity = "object:" + "/".join((row.api_group, row.kind, row.namespace, row.name))
         before_blob = batch.add(before, identity, sensitive=sensitive)
         return {
@@ -203,7 +202,7 @@ class IntentWriter:
         below = []
         for item in outcome.objects:
             key, before, after = item.key, image(item.before), image(item.after)
-            sensitive = key.kind == "Secret" or is_secret(before) or is_secret(after)
+            sensitive = key.kind == "Secret" or any(map(self.store.is_sensitive, (before, after)))
             identity = object_identity(key)
             below.append(
                 {

@@ -16,16 +16,19 @@ from sqlalchemy import Connection
 from sbkube.errors import StateError
 from sbkube.models.plan import AppPlan, Plan
 from sbkube.models.plan_json import Body, app_from_json, app_to_json, header_from_json, header_to_json
-from sbkube.state.blobs import BlobBatch, BlobStore, image, is_secret, object_identity
+from sbkube.state.blobs import BlobBatch, BlobStore, image, object_identity
 from sbkube.state.tables import NOT_KEPT
 
 REFERENCE = "blob"
 
 
-def app_is_sensitive(app: AppPlan) -> bool:
+def app_is_sensitive(app: AppPlan, store: BlobStore) -> bool:
     """Its plan may repeat something that must not be readable."""
+    bodies = [op.desired for op in app.operations]
+    bodies += [body for change in app.changes for body in (change.before, change.after)]
     return (
-        bool(app.release)
+        any(map(store.is_sensitive, bodies))
+        or bool(app.release)
         or any(op.sensitive or op.verb.helm for op in app.operations)
         or any(change.key.kind == "Secret" for change in app.changes)
         or any(op.key is not None and op.key.kind == "Secret" for op in app.operations)
@@ -38,7 +41,7 @@ def store_plan(plan: Plan, batch: BlobBatch) -> str | None:
     def keep(value: Any, body: Body) -> Any:
         if body.role == "after" or (body.role == "before" and not body.release):
             return None
-        sensitive = is_secret(value)
+        sensitive = batch.store.is_sensitive(value)
         if body.role == "before":
             value = image(value)
         else:
@@ -47,7 +50,7 @@ def store_plan(plan: Plan, batch: BlobBatch) -> str | None:
 
     apps = []
     for app in plan.apps:
-        sensitive = app_is_sensitive(app)
+        sensitive = app_is_sensitive(app, batch.store)
         name = batch.add(app_to_json(app, keep), _app_identity(app.name), sensitive=sensitive)
         apps.append({"name": app.name, REFERENCE: name})
     return batch.add(header_to_json(plan) | {"apps": apps})

@@ -23,7 +23,6 @@ from sbkube.state.blobs import (
     canonical,
     fingerprint,
     image,
-    is_secret,
     object_identity,
     release_identity,
 )
@@ -117,7 +116,7 @@ def insert_resource(conn: Connection, store: BlobStore, app: Any, data: Resource
     key, now = data.key, database_now(conn)
     before, after = image(data.previous_state), image(data.current_state)
     bodies = (data.desired, before, after)
-    sensitive = data.sensitive or any(is_secret(body) for body in bodies)
+    sensitive = data.sensitive or any(store.is_sensitive(body) for body in bodies)
     batch = store.batch()
     names = [batch.add(body, object_identity(key), sensitive=sensitive) for body in bodies]
     batch.save(conn)

@@ -17,6 +17,10 @@ class Upkeep:
 
     database: DeploymentDatabase
 
+    def hide(self, sensitive: Sequence[str]) -> None:
+        """Keep objects with something at these path globs encrypted, as Secrets are."""
+        self.database.store.sensitive = tuple(sensitive)
+
     def verify(self, anchor: Anchor | None = None) -> Verdict:
         """Whether what is recorded of ended deployments is what was recorded when they ended. `anchor` is what
         the cluster knows of the last one."""

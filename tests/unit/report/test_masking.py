@@ -44,3 +44,18 @@ def test_fields() -> None:
 def test_a_whole_map_of_annotations_is_masked_in_the_one_place() -> None:
     hidden = masked_field(SECRET, FieldChange("metadata.annotations", {NOTE: "clear", "a": "b"}, None))
     assert hidden.before[NOTE] != "clear" and hidden.before["a"] == "b"
+
+
+def test_what_a_project_calls_sensitive_is_hidden_too():
+    from sbkube.report.masking import masked_pair, sensitive_paths
+
+    globs = sensitive_paths(
+        {"settings": {"sensitive": ["data.a"]}, "apps": {"x": {"sensitive": ["**.token"]}, "y": {}}}
+    )
+    key = ResourceKey("", "v1", "ConfigMap", "n", "c")
+    old = {"data": {"a": "1", "b": "2", "list": [{"token": "t"}]}}
+    new = {"data": {"a": "9", "b": "3", "list": [{"token": "t"}]}}
+    before, after = masked_pair(key, old, new, globs)
+    assert before == {"data": {"a": "(masked)", "b": "2", "list": [{"token": "(masked)"}]}}
+    assert after == {"data": {"a": "(masked, changed)", "b": "3", "list": [{"token": "(masked)"}]}}
+    assert masked_pair(key, None, new)[1] == new

@@ -1,0 +1,138 @@
+"""Taking secret values out of other people's words: webhooks, events and log lines quote what they see.
+
+What is secret is known from what is sent: the values of Secrets, as text and as base64, what `sensitive` names,
+and Helm values with a telling name. Values of less than four characters are left in: they would hide half of a
+text, and could be guessed from what is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sbkube.models.health import Culprit
+from sbkube.models.outcome import Event, Outcome
+from sbkube.models.plan import Plan
+from sbkube.plan.redact import LAST_APPLIED, is_secret, matches
+
+HIDDEN = "(masked)"
+SHORTEST = 4
+_TELLING = re.compile(r"pass|secret|token|credential|private|apikey|api_key|auth", re.IGNORECASE)
+
+
+def secret_values(body: Mapping[str, Any] | None) -> Iterator[str]:
+    """All values of a Secret, decoded and not; those of its last-applied annotation too. None of other kinds."""
+    if body is None or not is_secret(body):
+        return
+    for name in ("data", "stringData"):
+        found = body.get(name)
+        for value in found.values() if isinstance(found, Mapping) else ():
+            if isinstance(value, str):
+                yield from _both(value, encoded=name == "data")
+    applied = ((body.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    if applied:
+        try:
+            yield from secret_values(json.loads(applied))
+        except ValueError:
+            yield str(applied)
+
+
+def _both(value: str, *, encoded: bool) -> Iterator[str]:
+    yield value
+    if not encoded:
+        yield base64.b64encode(value.encode()).decode()
+        return
+    try:
+        yield base64.b64decode(value, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+
+
+def named_values(value: Any, globs: Sequence[str], path: str = "") -> Iterator[str]:
+    """Texts and numbers of an object at or below a path that one of `globs` names."""
+    if path and any(matches(path, glob) for glob in globs):
+        yield from _leaves(value)
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from named_values(below, globs, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from named_values(below, globs, f"{path}.{index}")
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for below in value.values():
+            yield from _leaves(below)
+    elif isinstance(value, list | tuple):
+        for below in value:
+            yield from _leaves(below)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _telling_values(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if _TELLING.search(str(key)):
+            yield from _leaves(value)
+        elif isinstance(value, Mapping):
+            yield from _telling_values(value)
+
+
+class Scrubber:
+    """Replaces every occurrence of known values by `(masked)`."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        known = {v for value in values for v in (value, value.strip()) if len(v) >= SHORTEST}
+        longest_first = sorted(known, key=lambda value: (-len(value), value))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if known else None
+
+    @classmethod
+    def of_plan(cls, plan: Plan, globs: Sequence[str] = ()) -> Scrubber:
+        """For everything that a plan sends or has seen."""
+        return cls(_of_plan(plan, globs))
+
+    def text(self, text: str) -> str:
+        """The text without the values."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern and text else text
+
+    def outcome(self, outcome: Outcome) -> Outcome:
+        """An outcome whose words are clean; images are left as they are."""
+        if self._pattern is None:
+            return outcome
+        culprit = self._culprit(outcome.culprit) if outcome.culprit else None
+        return replace(outcome, message=self.text(outcome.message), culprit=culprit)
+
+    def event(self, event: Event) -> Event:
+        """An event whose words are clean."""
+        if self._pattern is None:
+            return event
+        data = {k: self.text(v) if isinstance(v, str) else v for k, v in event.data.items()}
+        return replace(event, message=self.text(event.message), data=data)
+
+    def _culprit(self, culprit: Culprit) -> Culprit:
+        return replace(
+            culprit,
+            message=self.text(culprit.message),
+            events=tuple(map(self.text, culprit.events)),
+            log=tuple(map(self.text, culprit.log)),
+        )
+
+
+def _of_plan(plan: Plan, globs: Sequence[str]) -> Iterator[str]:
+    for app in plan.apps:
+        bodies = [op.desired for op in app.operations]
+        changes = [*app.changes, *(change for op in app.operations for change in op.changes)]
+        bodies += [image for change in changes for image in (change.before, change.after)]
+        for body in bodies:
+            yield from secret_values(body)
+            yield from named_values(body, globs)
+        for op in app.operations:
+            if op.release is not None:
+                yield from _telling_values(op.release.values)
+                yield from named_values(op.release.values, globs)

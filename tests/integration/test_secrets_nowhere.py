@@ -1,0 +1,309 @@
+"""Planted secret values are looked for in every byte that sbkube writes, says, or passes to a process.
+
+What is looked at: the folder of the state database with WAL, backups, key-less exports (unpacked) and dumps of
+outcomes, all blobs that are not encrypted (unpacked), logs, saved plans, caches, temporary files, standard output
+and standard error of every command in every format, and the command lines of all processes while they run. The
+project's own files and the sandbox's own store are where the values come from and go to, so they are left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+from integration.conftest import Bench
+from integration.test_apply import get
+from integration.test_crash import _until
+from shapes import configmap, deployment
+
+from sbkube.edges.cluster import HttpCluster
+from sbkube.edges.connection import Request
+from sbkube.state.packing import zstd
+
+PLANTED = {
+    "data of a Secret": "Zq7/data+4411 aaaa=",
+    "stringData of a Secret": "Zq7/string+4422&bbbb",
+    "a Helm value": "Zq7/values+4433%cccc",
+    "a value named in sensitive": "Zq7/named+4444 dddd",
+    "an expanded variable": "Zq7/variable+4455?eeee",
+    "a last-applied annotation": "Zq7/applied+4466 ffff",
+    "a password of a state URL": "Zq7_url_4477_gggg",
+    "a password of a chart repository": "Zq7_repo_4488_hhhh",
+}
+SAID_BY_A_POD = "**.annotations.sandbox*"  # where the sandbox is told what a pod logs
+CHART = {
+    "all.yaml": """apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}-login}
+stringData: {password: {{ .Values.password | quote }}, other: {{ .Values.other | quote }}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-page}
+data: {colour: {{ .Values.colour | quote }}}
+"""
+}
+
+
+def forms(value: str) -> set[bytes]:
+    """A value as it could stand somewhere."""
+    plain = value.encode()
+    texts = {value, quote(value), quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], plain.hex()}
+    return {text.encode() for text in texts} | {base64.b64encode(plain), base64.urlsafe_b64encode(plain)}
+
+
+NEEDLES = {needle: name for name, value in PLANTED.items() for needle in forms(value)}
+
+
+@dataclass
+class Witness:
+    """Runs commands and keeps everything they say; looks at the processes meanwhile."""
+
+    bench: Bench
+    home: Path
+    said: list[tuple[str, bytes]] = field(default_factory=list)
+    processes: set[bytes] = field(default_factory=set)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, *words: str, code: int | None = 0) -> str:
+        ran = self.bench.sbkube(*words)
+        self.said.append((" ".join(words), f"{ran.out}\n{ran.err}".encode()))
+        assert code is None or ran.code == code, f"{words}: exit {ran.code}\n{ran.out}\n{ran.err}"
+        return ran.out + ran.err
+
+    def watch(self) -> None:
+        while not self._stop.wait(0.002):
+            for entry in os.scandir("/proc"):
+                if entry.name.isdigit():
+                    try:
+                        self.processes.add(Path(entry.path, "cmdline").read_bytes())
+                    except OSError:
+                        continue
+
+    def found(self) -> list[str]:
+        """Every place where a planted value was seen."""
+        self._stop.set()
+        places = [(f"said by `{words}`", text) for words, text in self.said]
+        places += [("a command line", line) for line in self.processes]
+        for folder in (self.home, self.bench.folder):
+            places += [(str(path), data) for path, data in written(folder)]
+        return sorted({f"{NEEDLES[n]}: {where}" for where, text in places for n in NEEDLES if n in text})
+
+
+def written(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """All files, packed ones unpacked too; without the project's own files."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if not path.is_file() or inside.parts[0] in {"m.yaml", "sbkube.yaml", "charts"}:
+            continue
+        data = path.read_bytes()
+        yield path, data
+        if data.startswith(b"SQLite format 3"):
+            with sqlite3.connect(path) as database:
+                query = "select digest, content from blobs where codec = 'zstd'"
+                for digest, content in database.execute(query):
+                    yield path / str(digest), zstd.decompress(content)
+        elif data.startswith(b"\x28\xb5\x2f\xfd"):
+            for line in zstd.decompress(data).splitlines():
+                blob = json.loads(line).get("blob", {})
+                plain = zstd.decompress(base64.b64decode(blob["content"])) if blob.get("codec") == "zstd" else b""
+                yield path, line + plain
+
+
+@pytest.fixture
+def witness(bench: Bench, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Witness]:
+    """Everything that is written goes below one folder; the project has a folder of its own in it."""
+    (own_home / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(own_home / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("PLANTED", PLANTED["an expanded variable"])
+    bench.folder = bench.folder / "project"
+    bench.folder.mkdir()
+    one = Witness(bench, own_home)
+    one.bench.folder = bench.folder
+    thread = threading.Thread(target=one.watch, daemon=True)
+    thread.start()
+    yield one
+    one._stop.set()
+    thread.join()
+
+
+def secret(name: str, **strings: str) -> dict[str, Any]:
+    data = base64.b64encode(PLANTED["data of a Secret"].encode()).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "data": {"first": data},
+        "stringData": {"second": PLANTED["stringData of a Secret"], **strings},
+    }
+
+
+def project(bench: Bench, colour: str, *more: dict[str, Any], **settings: Any) -> None:
+    """An app of manifests and an app of a chart, both full of secrets; `colour` is what changes."""
+    token = configmap("named", colour=colour, token=PLANTED["a value named in sensitive"])
+    bench.write("m.yaml", [secret("login", colour=colour), token, *more])
+    values = [{"other": PLANTED["a Helm value"], "colour": colour}]
+    bench.project(
+        {
+            "plain": {"type": "yaml", "manifests": ["m.yaml"], "sensitive": ["data.token", SAID_BY_A_POD]},
+            "chart": {"type": "helm", "chart": bench.chart("web", CHART, "{}"), "values": values},
+        },
+        **{"timeout": 60, "global_values": {"password": "${PLANTED}"}, **settings},
+    )
+
+
+def look_at_everything(witness: Witness) -> None:
+    for form in ("human", "json", "yaml", "llm"):
+        witness.run("diff", "-v", "-o", form)
+        witness.run("show", "-v", "-o", form)
+        witness.run("history", "-o", form)
+        witness.run("status", "-v", "-o", form, code=None)
+        witness.run("drift", "-o", form, code=None)
+        witness.run("apply", "--dry-run", "-v", "-o", form)
+    witness.run("history", "-o", "csv")
+    witness.run("template")
+
+
+def left_behind(api_server: HttpCluster, bench: Bench) -> None:
+    """A Secret that kubectl made, with its annotation."""
+    body = secret("login")
+    applied = json.dumps({**body, "stringData": {"second": PLANTED["a last-applied annotation"]}})
+    body["metadata"] = {
+        "name": "login",
+        "namespace": bench.namespace,
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied},
+    }
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
+    api_server.create(space, manager="kubectl")
+    api_server.create(body, manager="kubectl-client-side-apply")
+
+
+def test_from_the_first_apply_to_the_last_delete(witness: Witness, api_server: HttpCluster) -> None:
+    bench = witness.bench
+    left_behind(api_server, bench)
+    project(bench, "blue")
+    witness.run("apply", "-y", "-v", "--force-conflicts")
+    look_at_everything(witness)
+    project(bench, "red")
+    look_at_everything(witness)
+    witness.run("plan", "--out", str(witness.home / "saved.json"))
+    witness.run("apply", "-y", "-v", "-o", "json", "--force-conflicts")
+    witness.run("rollback", "-y", "-v")
+    witness.run("show", "-v")
+    witness.run("state", "export", str(witness.home / "export.zst"))
+    witness.run("state", "rekey", "-y")
+    witness.run("state", "verify")
+    witness.run("delete", "-y", "-v")
+    witness.run("state", "prune", "--keep", "1", "-y")
+    witness.run("history", "-o", "json")
+    assert len(witness.processes) > 3
+    assert witness.found() == []
+
+
+@pytest.fixture
+def refuse(api_server: HttpCluster, bench: Bench) -> Iterator[Callable[..., None]]:
+    """Let the API server refuse something, in the words of a webhook that quotes what it was sent."""
+    if not api_server.info().sandbox:
+        pytest.skip("faults on demand want a sandbox")
+
+    def add(**fault: Any) -> None:
+        message = " and ".join([f'the value "{value}" is too weak' for value in PLANTED.values()])
+        what = {"verb": "patch", "namespace": bench.namespace, "status": 422, "message": message, "times": 0}
+        fault = what | fault
+        api_server.connection.request(Request("POST", "/sandbox/faults", json.dumps([fault]).encode()))
+
+    yield add
+    api_server.connection.request(Request("DELETE", "/sandbox/faults"))
+
+
+def test_refusals_logs_and_events_that_quote_a_value(
+    witness: Witness, api_server: HttpCluster, refuse: Callable[..., None]
+) -> None:
+    """Only values that the object, its app or the plan holds can be known; a webhook that quotes others is on its
+    own."""
+    bench = witness.bench
+    own = [PLANTED[name] for name in ("data of a Secret", "stringData of a Secret")]
+    quoting = f"cannot log in with {own[1]} nor with {own[0]}"
+    project(bench, "blue", deployment("noisy", fail="CrashLoopBackOff", log=quoting))
+    witness.run("apply", "-y", "-v", code=1)
+    witness.run("show", "-v")
+    witness.run("show", "-o", "json")
+    refuse(kind="Secret", name="login", message=f"the values {own} are too weak", dry_run=True)
+    project(bench, "red")
+    witness.run("apply", "-y", "-v", code=None)
+    witness.run("diff", "-o", "json", code=None)
+    api_server.connection.request(Request("DELETE", "/sandbox/faults"))
+    refuse(kind="Secret", name="login", message=f"the values {own} are too weak", dry_run=False)
+    witness.run("apply", "-y", "-v", code=1)
+    witness.run("apply", "-y", "-o", "json", code=1)
+    assert "too weak" in witness.run("show", "-v")
+    assert witness.found() == []
+
+
+def test_a_killed_run_and_one_that_loses_its_database(witness: Witness, api_server: HttpCluster) -> None:
+    bench = witness.bench
+    for ending in ("killed", "robbed"):
+        project(bench, ending, deployment(f"slow-{ending}", ready_after="3" if ending == "robbed" else "60"))
+        command = [sys.executable, "-m", "sbkube", "apply", "-y", "-v", "--kubeconfig", str(bench.config)]
+        run = subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        _until(lambda name=f"slow-{ending}": get(api_server, "Deployment", bench.namespace, name, "apps"), 120)
+        state = Path(os.environ["SBKUBE_STATE_URL"])
+        if ending == "killed":
+            time.sleep(0.2)
+            run.kill()
+        else:
+            state.rename(state.with_suffix(".gone"))
+        out, _ = run.communicate(timeout=60)
+        witness.said.append((f"apply, {ending}", out))
+        if ending == "robbed":
+            assert run.returncode == 6, out
+            state.with_suffix(".gone").rename(state)
+            (dump,) = state.parent.glob("sbkube-outcomes-*.json")
+            witness.run("state", "import", str(dump))
+        witness.run("recover")
+        witness.run("show", "-v")
+    assert witness.found() == []
+
+
+def test_passwords_of_urls(
+    witness: Witness, postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench, password = witness.bench, PLANTED["a password of a state URL"]
+    project(bench, "blue")
+    url = postgres_url.replace("postgres@", f"postgres:{password}@").replace("postgres:@", f"postgres:{password}@")
+    assert password in url
+    monkeypatch.setenv("SBKUBE_STATE_KEY", witness.run("state", "key").strip())
+    monkeypatch.setenv("SBKUBE_STATE_URL", url)
+    witness.run("apply", "-y", "-v")
+    for words in (("state", "info"), ("state", "upgrade"), ("doctor",), ("history", "-o", "json"), ("show", "-v")):
+        witness.run(*words, code=None)
+    gone = f"postgresql://ann:{password}@127.0.0.1:1/none?connect_timeout=2"
+    for words in (("history",), ("apply", "-y"), ("state", "verify", "-o", "json")):
+        monkeypatch.setenv("SBKUBE_STATE_URL", gone)
+        witness.run(*words, code=5)
+        monkeypatch.delenv("SBKUBE_STATE_URL")
+        ran = bench.sbkube(*words, "--state-url", gone)  # our own words hold it; what we say must not
+        witness.said.append((" ".join(words), f"{ran.out}{ran.err}".encode()))
+    monkeypatch.setenv("SBKUBE_STATE_URL", str(tmp_path / "other.db"))
+    repo = f"http://ann:{PLANTED['a password of a chart repository']}@127.0.0.1:1/charts"
+    bench.project(
+        {"far": {"type": "helm", "chart": "r/web", "version": "1.0.0"}},
+        helm_repos={"r": {"url": repo}},
+        timeout=60,
+    )
+    for words in (("apply", "-y"), ("diff", "-o", "json"), ("template",), ("validate",)):
+        witness.run(*words, code=None)
+    assert witness.found() == []
