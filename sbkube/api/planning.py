@@ -39,6 +39,17 @@ class Planning(Opened):
         with before_any_write():
             return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
 
+    def plan_adopt(self, names: Sequence[str] = (), apps: Sequence[str] = (), *, force: bool = False) -> Plan:
+        """What an adoption would do: of objects (`KIND/NAME`) and releases by name, or of all that exist.
+
+        `force` consents to changing what differs and to taking what belongs to another project.
+        """
+        from sbkube.engine.adopt import Wish, plan_adopt
+
+        self._asked("adopt", names=list(names), apps=list(apps), force=force)
+        with before_any_write():
+            return plan_adopt(self.config, self.world, Wish(tuple(names), tuple(apps), force))
+
     def plan_rollback(
         self,
         reference: str = "",

@@ -21,6 +21,7 @@ ENTRIES: Mapping[str, Entry] = {
     "deploy": Entry(f"{_HERE}.apply:deploy", _DEPLOY, "The same as apply."),
     "diff": Entry(f"{_HERE}.plan:diff", _DEPLOY, "Show what apply would change."),
     "plan": Entry(f"{_HERE}.plan:plan", _DEPLOY, "The same as diff."),
+    "adopt": Entry(f"{_HERE}.adopt:adopt", _DEPLOY, "Take over objects and releases that exist already."),
     "template": Entry(f"{_HERE}.template:template", _DEPLOY, "Print the manifests as they would be sent."),
     "validate": Entry(f"{_HERE}.validate:validate", _DEPLOY, "Check the project file."),
     "status": Entry(f"{_HERE}.status:status", _LOOK, "Show how everything deployed is now."),

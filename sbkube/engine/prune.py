@@ -175,12 +175,18 @@ def known_releases(
     """
     ours = {(row.namespace, row.release_name) for row in world.ledger.releases(target)}
     places = {*namespaces, *(namespace for namespace, _ in ours)}
+    ours |= {(key.namespace, _release_of(key)) for key in recorded if is_release_storage(key)}  # adopted
     known = {key.identity for key in recorded}
     return [
         record
         for record in project_releases(index, places, target.project)
         if (record.namespace, record.name) in ours or any(key.identity in known for key in manifest_keys(record))
     ]
+
+
+def _release_of(key: ResourceKey) -> str:
+    """The release that a Secret of Helm's is a record of."""
+    return key.name.removeprefix("sh.helm.release.v1.").rpartition(".v")[0]
 
 
 class Removal:

@@ -1,0 +1,152 @@
+"""`adopt`: taking over what exists, changing nothing of it but labels and ownership."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from integration.conftest import Bench
+from integration.test_apply import get
+from integration.test_conflicts import app, namespace, placed
+from integration.test_release_plans import helm, spec, web
+from shapes import configmap, deployment
+
+from sbkube.edges.cluster import HttpCluster
+from sbkube.models.resource import ResourceKey
+
+
+def _bare(live: dict[str, Any] | None) -> dict[str, Any]:
+    """An object without what an adoption may write."""
+    assert live is not None
+    meta = {k: v for k, v in live["metadata"].items() if k not in {"labels", "managedFields", "resourceVersion"}}
+    return {**live, "metadata": meta}
+
+
+def test_objects_get_labels_and_nothing_else_and_the_plan_is_empty(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    for body in (configmap("a", x="1"), deployment("web")):
+        api_server.create(placed(body, bench), manager="kubectl-create")
+    before = _bare(get(api_server, "ConfigMap", bench.namespace, "a"))
+    app(bench, configmap("a", x="1"), deployment("web"), configmap("new", x="1"))
+    shown = bench.ok("adopt", "--dry-run")
+    assert "adopted; takes over from kubectl-create" in shown.out
+    assert bench.sbkube("adopt").code == 2  # asks first
+    bench.ok("adopt", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert _bare(live) == before
+    assert live is not None and live["metadata"]["labels"]["sbkube.dev/project"] == bench.namespace
+    assert get(api_server, "ConfigMap", bench.namespace, "new") is None
+    newest = bench.ok("history", "-o", "json").json["deployments"][0]
+    assert newest["command"] == "adopt" and newest["status"] == "success"
+    app(bench, configmap("a", x="1"), deployment("web"))
+    assert bench.ok("plan", "--exit-status").code == 0
+    assert bench.ok("drift").code == 0
+
+
+def test_what_differs_is_refused_until_it_may_be_changed(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="theirs", more="1"), bench), manager="kubectl-create")
+    app(bench, configmap("a", x="ours"))
+    ran = bench.sbkube("adopt", "-y")
+    assert ran.code == 3 and "data.more" in ran.err and "data.x" in ran.err and "--force" in ran.err
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "theirs", "more": "1"}
+    bench.ok("adopt", "-y", "--force")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "ours"}
+
+
+def test_names_choose_and_unknown_ones_are_refused(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    for name in ("a", "b"):
+        api_server.create(placed(configmap(name, x="1"), bench), manager="kubectl-create")
+    app(bench, configmap("a", x="1"), configmap("b", x="1"), configmap("c", x="1"))
+    bench.ok("adopt", "configmap/a", "-y")
+    first, second = (get(api_server, "ConfigMap", bench.namespace, name) for name in ("a", "b"))
+    assert first is not None and first["metadata"]["labels"]["sbkube.dev/app"] == "a"
+    assert second is not None and "labels" not in second["metadata"]
+    ran = bench.sbkube("adopt", "ConfigMap/c", "Secret/x", "-y")
+    assert ran.code == 3 and "does not exist" in ran.err and "Secret/x is not described" in ran.err
+    assert "already" in bench.ok("adopt", "ConfigMap/a", "-y").out
+
+
+def test_adopted_objects_can_be_deleted_and_rolled_back_but_their_namespace_stays(
+    bench: Bench, api_server: HttpCluster
+) -> None:
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="1"), bench), manager="kubectl-create")
+    place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
+    app(bench, place, configmap("a", x="1"))
+    bench.ok("adopt", "-y")
+    bench.ok("rollback", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "1"}
+    assert "sbkube.dev/app" not in (live["metadata"].get("labels") or {})
+    bench.ok("adopt", "-y", "--force")
+    bench.ok("apply", "-y")
+    bench.ok("delete", "-y", "--delete-data")
+    assert get(api_server, "ConfigMap", bench.namespace, "a") is None
+    assert api_server.get(ResourceKey("", "v1", "Namespace", "", bench.namespace)) is not None
+
+
+def test_objects_of_another_project_want_force(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    other = placed(configmap("a", x="1"), bench)
+    other["metadata"]["labels"] = {"sbkube.dev/project": "other", "sbkube.dev/app": "a"}
+    api_server.apply(other, manager="sbkube", force=False)
+    app(bench, configmap("a", x="1"))
+    ran = bench.sbkube("adopt", "-y")
+    assert ran.code == 3 and "belongs to project other" in ran.err
+    bench.ok("adopt", "-y", "--force")
+    assert bench.ok("plan", "--exit-status").code == 0
+
+
+def test_a_release_is_adopted_without_a_new_revision(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    page = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    bench.ok("adopt", "web", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "web-page") == page
+    record = get(api_server, "Secret", bench.namespace, "sh.helm.release.v1.web.v1")
+    assert record is not None and record["metadata"]["labels"]["sbkube.dev/project"] == bench.namespace
+    assert record["metadata"]["labels"]["owner"] == "helm"
+    assert bench.ok("plan", "--exit-status").code == 0
+    assert any(a["name"] == "web" and a["objects"] for a in bench.ok("status", "-o", "json").json["apps"])
+    web(bench, "two")
+    bench.ok("apply", "-y")
+    changed = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert changed is not None and changed["data"]["greeting"] == "two"
+    assert changed["metadata"]["labels"]["sbkube.dev/app"] == "web"
+
+
+def test_an_adopted_release_can_be_deleted(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    bench.ok("adopt", "-y")
+    bench.ok("delete", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "web-page") is None
+
+
+def test_a_release_that_differs_is_refused(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "two")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    ran = bench.sbkube("adopt", "-y")
+    assert ran.code == 3 and "ConfigMap/web-page data.greeting" in ran.err
+    bench.ok("adopt", "-y", "--force")
+    live = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert live is not None and live["data"]["greeting"] == "two"
+
+
+def test_a_release_of_another_project_is_refused(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one", labels={"sbkube.dev/project": "other"}), threading.Event())
+    ran = bench.sbkube("adopt", "web", "-y")
+    assert ran.code == 3 and "belongs to project other" in ran.err
