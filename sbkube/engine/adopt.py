@@ -113,7 +113,7 @@ class _Adoption:
                 self._problem(item, "it does not exist", "sbkube apply creates it")
             return False
         known = self.run.recorded.get(item.key)
-        if known is None or known.uid != body["metadata"].get("uid"):
+        if known is None or known.uid != body["metadata"].get("uid") or known.verb == Verb.MIGRATE:
             return True
         if self.wish.names:
             self.run.warnings.append(f"{item.key} belongs to the project already")

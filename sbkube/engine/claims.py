@@ -39,7 +39,7 @@ def unowned_objects(
         return []
     found = []
     for item in wanted.objects:
-        body = None if live.hidden(item.key) else live.get(item.key)
+        body = live.seen(item.key)
         if body is None or item.key.identity in known or belongs(body, wanted):
             continue
         found.append(_refused(item.key, _unowned(app, item, body, wanted)))

@@ -49,6 +49,14 @@ class Live:
         error = self._hidden.get(key.identity)
         return error.message if error else ""
 
+    def seen(self, key: ResourceKey) -> Json | None:
+        """The live object as far as it may be read: None also stands for one that may not."""
+        return None if key.identity in self._hidden else self._objects[key.identity]
+
+    def absent(self, key: ResourceKey) -> bool:
+        """It is known not to exist."""
+        return key.identity not in self._hidden and self._objects[key.identity] is None
+
     def _fetch(self, keys: list[ResourceKey]) -> None:
         first = keys[0]
         kind = self._cluster.resource_type(first.api_version, first.kind)
@@ -191,7 +199,8 @@ class Comparer:
         problems = tuple(_conflict(wanted, f) for f in verdict.conflicts)
         fields = verdict.fields + verdict.conflicts
         note = _remarks(taken if fields else (), verdict, left)
-        change = _change(wanted, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields, note)
+        effect = Effect.CHANGE if fields else Effect.UNCHANGED
+        change = _change(wanted, effect, live, diff.significant(after), fields, note)
         force = verdict.force or (wanted.key.identity in terms.handed and terms.manager == MANAGER)
         return Compared(change, body, force, problems, taken if fields else (), left)
 

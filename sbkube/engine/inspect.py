@@ -89,8 +89,15 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
     )
 
 
+def _health(live: Live, key: ResourceKey) -> Health:
+    """How one object is; what may not be read is unknown."""
+    if why := live.hidden(key):
+        return Health(HealthStatus.UNKNOWN, "Forbidden", why)
+    return assess(live.get(key))
+
+
 def _app(config: ProjectConfig, name: str, keys: set[ResourceKey], live: Live, release: str) -> AppStatus:
-    objects = [(key, assess(live.get(key))) for key in sorted(keys, key=order.sort_key)]
+    objects = [(key, _health(live, key)) for key in sorted(keys, key=order.sort_key)]
     objects.sort(key=lambda pair: _WORST.index(pair[1].status))
     spec = config.apps.get(name)
     if objects:

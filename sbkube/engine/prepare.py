@@ -177,7 +177,7 @@ class Preparation:
         """Namespaces that the project's own manifests create and that do not exist yet."""
         keys = [d.key for d in self._objects() if d.key.kind == "Namespace" and not d.key.group]
         self.live.observe(keys)
-        return frozenset(key.name for key in keys if self.live.get(key) is None)
+        return frozenset(key.name for key in keys if self.live.absent(key))
 
     def _missing_namespaces(self) -> dict[str, str]:
         """Missing namespaces that sbkube has to create → the first app that needs each."""
@@ -194,7 +194,7 @@ class Preparation:
         own = {d.key.name for d in self._objects() if d.key.kind == "Namespace"}
         keys = {name: namespace_key(name) for name in first if name not in own}
         self.live.observe(keys.values())
-        missing = {name: first[name] for name, key in keys.items() if self.live.get(key) is None}
+        missing = {name: first[name] for name, key in keys.items() if self.live.absent(key)}
         forbidden = [
             Problem(
                 f"{app.name}: namespace {name!r} does not exist and creating it is switched off",

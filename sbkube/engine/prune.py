@@ -271,7 +271,7 @@ class Removal:
         freeing = [step.operation for step in self._repairs.steps(record, app)]
         keys = manifest_keys(record)
         self._live.observe(keys)
-        found = [(key, self._live.get(key)) for key in keys]
+        found = [(key, self._live.seen(key)) for key in keys]
         changes = tuple(
             Change(key, Effect.UNCHANGED, body, body, note="kept: its resource policy says so")
             if labels.kept(body)

@@ -171,4 +171,4 @@ def _images(operation: Operation, hands: Hands) -> tuple[ObjectImages, ...]:
     """Before (from the plan) and after (read now) of every object of the release."""
     live = Live(hands.world)
     live.observe(change.key for change in operation.changes)
-    return tuple(ObjectImages(c.key, c.before, live.get(c.key)) for c in operation.changes)
+    return tuple(ObjectImages(c.key, c.before, live.seen(c.key)) for c in operation.changes)

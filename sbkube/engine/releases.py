@@ -70,12 +70,12 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
     spec = replace(wanted.spec, force_conflicts=wanted.spec.force_conflicts or force)
     revision = wanted.current.revision if wanted.current else 0
     cut = tools.repairs.cut_off(wanted.current)
-    warnings: list[str] = []
+    warnings = _stranger(wanted)
     left = None
     if cut is not None and cut.verb in {Verb.HELM_INSTALL, Verb.HELM_UPGRADE} and _same_content(wanted):
         verb, left = cut.verb, tools.repairs.hooks(cut)
         spec = replace(spec, replace=verb is Verb.HELM_INSTALL)
-        warnings = told(left, f"{spec.namespace}/{spec.name}")
+        warnings += told(left, f"{spec.namespace}/{spec.name}")
     step = release_step(app, ReleaseStep(verb, spec, revision, changes=changes))
     steps = clear_steps(app, changes)
     steps += [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
@@ -83,6 +83,14 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
         anew = {c.key.identity for c in changes if c.effect is Effect.RECREATE}
         steps.extend(_label_steps(app, wanted, live, anew))
     return ReleasePlan(changes, tuple(steps), tuple(refused), tuple(warnings))
+
+
+def _stranger(wanted: DesiredRelease) -> list[str]:
+    """A release that nobody's project deployed, so far."""
+    current = wanted.current
+    if current is None or labels.PROJECT in current.labels:
+        return []
+    return [f"release {current.namespace}/{current.name} was not deployed by sbkube: this upgrade takes it over"]
 
 
 def _only_labels(
@@ -160,7 +168,7 @@ def _no_longer_wanted(wanted: DesiredRelease, live: Live) -> tuple[Change, ...]:
     keep = {d.key.identity for d in wanted.objects}
     old = [key for key in manifest_keys(wanted.current) if key.identity not in keep]
     live.observe(old)
-    found = ((key, live.get(key)) for key in old)
+    found = ((key, live.seen(key)) for key in old)
     return tuple(
         Change(key, Effect.UNCHANGED, body, body, note="kept: its resource policy says so")
         if labels.kept(body)
@@ -213,6 +221,8 @@ def _label_steps(
     """
     steps = []
     for item in wanted.objects:
+        if live.hidden(item.key):  # then it cannot be labelled either
+            continue
         before = None if item.key.identity in anew else live.get(item.key)
         missing = labels.missing_labels(before, wanted.spec.labels)
         if missing:

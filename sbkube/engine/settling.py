@@ -79,7 +79,7 @@ def _images(
             keys.setdefault(key.identity, key)
     live = Live(world)
     live.observe(keys.values())
-    return tuple(ObjectImages(key, before.get(identity), live.get(key)) for identity, key in keys.items())
+    return tuple(ObjectImages(key, before.get(identity), live.seen(key)) for identity, key in keys.items())
 
 
 def _revised(row: HelmReleaseRecord, history: Sequence[ReleaseRecord]) -> _Found:

@@ -207,3 +207,27 @@ def test_a_key_that_leaves_stringdata_leaves_the_secret(bench: Bench, api_server
     live = get(api_server, "Secret", bench.namespace, "s")
     assert live is not None and live["data"] == {"a": "MQ=="}
     assert bench.ok("plan", "--exit-status").code == 0
+
+
+def test_equal_inputs_give_equal_plans_byte_by_byte(bench: Bench, api_server: HttpCluster) -> None:
+    import json
+    import time
+
+    from integration.test_recreate import job
+
+    from sbkube.api import Where, open_project
+    from sbkube.models.plan_json import plan_to_json
+
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}
+    app(bench, configmap("a", x="1"), job("old", "one:1"))
+    bench.ok("apply", "-y")
+    made_anew = (job("new", "x:1"), job("old", "x:2"))
+    app(bench, configmap("a", x="2"), configmap("b", x="1"), service, deployment("web"), *made_anew)
+
+    def made() -> str:
+        with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+            return json.dumps(plan_to_json(project.plan()))
+
+    first = made()
+    time.sleep(1.1)  # times of the server are whole seconds
+    assert made() == first

@@ -182,3 +182,13 @@ def test_labels_that_an_interrupted_run_left_out_are_completed(bench: Bench, api
     secrets = api_server.resource_type("v1", "Secret")
     assert secrets is not None
     assert len(api_server.list(secrets, bench.namespace, labels="owner=helm")) == 1
+
+
+def test_taking_over_a_release_of_others_is_said(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "two")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    assert "was not deployed by sbkube" in bench.ok("plan").out
+    bench.ok("apply", "-y")
+    assert "was not deployed by sbkube" not in bench.ok("plan").out

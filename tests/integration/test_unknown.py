@@ -208,3 +208,27 @@ def test_a_namespace_that_an_app_further_down_brings(bench: Bench, api_server: H
     bench.ok("apply", "-y")
     assert get(api_server, "ConfigMap", other, "a") is not None
     bench.ok("delete", "-y", "--delete-data")
+
+
+def test_status_of_what_may_not_be_read_is_unknown(bench: Bench, fail: Fail) -> None:
+    app(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    for verb in ("get", "list"):
+        fail(verb=verb, kind="ConfigMap", status=403)
+    objects = [o for a in bench.ok("status", "-o", "json").json["apps"] for o in a["objects"]]
+    assert [o["status"] for o in objects if o["name"] == "a"] == ["unknown"]
+    document = bench.ok("drift", "-o", "json").json
+    assert document["untold"] == 1 and document["drifted"] is False
+
+
+def test_a_release_whose_objects_may_not_be_read_is_still_upgraded(bench: Bench, fail: Fail) -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: {{ .Values.x | quote }}}\n"
+    chart = bench.chart("c", {"a.yaml": text})
+    for x in ("1", "2"):
+        bench.project({"c": {"type": "helm", "chart": chart, "values": [{"x": x}]}})
+        if x == "1":
+            bench.ok("apply", "-y")
+    for verb in ("get", "list"):
+        fail(verb=verb, kind="ConfigMap", status=403, agent="sbkube/*")
+    assert _change(bench.ok("plan", "-o", "json").json, "a")["effect"] == "unknown"
+    bench.ok("apply", "-y")
