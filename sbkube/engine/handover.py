@@ -36,7 +36,7 @@ def to_release(
     live.observe(keys)
     found = []
     for key in keys:
-        body = live.get(key)
+        body = live.seen(key)
         if body is not None and body["metadata"].get("uid") == known[key.identity].uid:
             found.append((key, body))
     return found
