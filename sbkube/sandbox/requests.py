@@ -11,9 +11,10 @@ import orjson
 from sbkube.sandbox import bodies, lists, options, subresources
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.api import Api
+from sbkube.sandbox.kinds import Kind
 from sbkube.sandbox.negotiation import accepted, check_kind
 from sbkube.sandbox.routing import Target
-from sbkube.sandbox.status import method_not_allowed, path_not_found
+from sbkube.sandbox.status import StatusError, method_not_allowed, path_not_found, warning
 from sbkube.sandbox.watch import Wanted
 
 Json = dict[str, Any]
@@ -111,10 +112,22 @@ def _object(api: Api, ask: Request, how: Options) -> Json:
     kind = ask.target.kind
     obj = bodies.read_object(ask.content_type, ask.body, kind.kind)
     if not ask.target.subresource or ask.target.subresource == "status":
-        check_kind(api.registry, kind, obj)
+        try:
+            check_kind(api.registry, kind, obj)
+        except StatusError as error:
+            _warn_unknown(kind, obj, how, error)
+            raise
         if how.validation != "Ignore":
             how.repeated = bodies.twice(ask.content_type, ask.body, obj)
     return obj
+
+
+def _warn_unknown(kind: Kind, obj: Json, how: Options, error: StatusError) -> None:
+    """A version without a schema has no fields: all that a custom resource in it has is told to be unknown."""
+    if kind.custom and how.validation == "Warn" and obj.get("kind") == kind.kind:
+        unknown = [f'unknown field "{k}"' for k in obj if k not in ("apiVersion", "kind", "metadata")]
+        if unknown:
+            error.headers["Warning"] = ", ".join(map(warning, unknown))
 
 
 def _update(api: Api, ask: Request) -> Answer:

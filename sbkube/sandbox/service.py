@@ -21,7 +21,7 @@ from sbkube.sandbox.negotiation import accepted
 from sbkube.sandbox.request_log import Entry
 from sbkube.sandbox.requests import Answer, Request
 from sbkube.sandbox.routing import resolve
-from sbkube.sandbox.status import StatusError, server_error, unauthorized
+from sbkube.sandbox.status import StatusError, server_error, unauthorized, warning
 from sbkube.sandbox.watch import Dropped, watch
 
 Json = dict[str, Any]
@@ -181,14 +181,8 @@ def _error_event(error: StatusError) -> bytes:
     return orjson.dumps({"type": "ERROR", "object": error.body()}) + b"\n"
 
 
-def _warning(text: str) -> str:
-    """A header value (RFC 7234): a quoted text of one line."""
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return '299 - "' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def _reply(answer: Answer, accept: str) -> Reply:
-    headers = [_CACHE, *(("Warning", _warning(w)) for w in answer.warnings)]
+    headers = [_CACHE, *(("Warning", warning(w)) for w in answer.warnings)]
     if isinstance(answer.body, bytes):
         return Reply(answer.code, answer.body, answer.content_type, headers)
     if "yaml" in accept and accepted(accept)[0] == bodies.YAML_TYPE:

@@ -55,6 +55,12 @@ class StatusError(Exception):
         return found
 
 
+def warning(text: str) -> str:
+    """The value of a Warning header (RFC 7234): a quoted text of one line."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return '299 - "' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _details(kind: Kind, name: str, by_kind: bool = False) -> Json:
     details = {"name": name} if name else {}
     if kind.group:

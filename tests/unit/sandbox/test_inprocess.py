@@ -189,3 +189,17 @@ def test_the_control_endpoint(box: InProcess) -> None:
 def test_wrong_use_is_told(box: InProcess, use: Callable[[InProcess, Json], None]) -> None:
     with pytest.raises(StatusError):
         use(box, {"no": "such member"})
+
+
+def test_a_version_that_is_not_served_has_only_unknown_fields(box: InProcess) -> None:
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    names = {"plural": "things", "kind": "Thing"}
+    spec = {"group": "e.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    assert box.request("POST", crds, {"metadata": {"name": "things.e.com"}, "spec": spec}).status == 201
+    body = {"apiVersion": "e.com/v9", "kind": "Thing", "metadata": {"name": "t"}, "spec": {}, "more": 1}
+    path = "/apis/e.com/v1/namespaces/default/things"
+    answer = box.request("POST", path, body)
+    assert answer.status == 400
+    assert answer.headers["Warning"] == r'299 - "unknown field \"spec\"", 299 - "unknown field \"more\""'
+    assert "Warning" not in box.request("POST", path + "?fieldValidation=Ignore", body).headers
