@@ -24,7 +24,7 @@ What happens (several may be combined; waiting comes first):
     status       answer this code and do nothing; a watch gets 410, and everything that comes after_events, as an
                  ERROR event
     reason, message
-                 instead of those that the API server has for the code; `message` may quote nothing secret
+                 instead of those that the API server has for the code
     retry_after  seconds, as the header `Retry-After` and in the Status
     cut          drop the connection: `before` acting, `after` acting (it is stored, the answer is lost), or in the
                  mid `body` of the answer; a watch is dropped after its headers

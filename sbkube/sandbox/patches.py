@@ -45,6 +45,8 @@ def json_patch(target: Json, operations: list[Any]) -> Json:
     for operation in operations:
         if not isinstance(operation, dict):
             raise PatchError("json: cannot unmarshal into Go value of type jsonpatch.Operation", 400)
+        if operation.get("op") in ("copy", "move") and deeper_than(doc, DEEPEST):
+            raise PatchError("exceeded max depth", 400)
         if operation.get("op") == "copy":
             grown += len(orjson.dumps(_lookup(doc, str(operation.get("from", "")), "copy")))
             if grown > MOST_COPIED:
@@ -54,8 +56,8 @@ def json_patch(target: Json, operations: list[Any]) -> Json:
                 )
                 raise PatchError(text, 413)
         doc = _operate(doc, operation)
-        if deeper_than(doc, DEEPEST):
-            raise PatchError("exceeded max depth", 400)
+    if deeper_than(doc, DEEPEST):
+        raise PatchError("exceeded max depth", 400)
     found: Json = doc
     return found
 

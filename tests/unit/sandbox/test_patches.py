@@ -110,3 +110,17 @@ def test_lists_of_texts_merge(kind: Find) -> None:
 def test_items_without_their_key_are_refused(kind: Find) -> None:
     with pytest.raises(PatchError, match="does not contain declared merge key: name"):
         strategic(spec(kind), {}, {"containers": [{"image": "x"}]})
+
+
+def test_a_json_patch_has_limits() -> None:
+    double = {"op": "copy", "from": "", "path": "/deep"}
+    with pytest.raises(PatchError, match="exceeded max depth") as caught:
+        json_patch({"a": "b"}, [double] * 120)
+    assert caught.value.code == 400
+    wide = {"op": "copy", "from": "/a", "path": "/b"}
+    with pytest.raises(PatchError, match="accumulated size increase of copy") as caught:
+        json_patch({"a": "x" * 1_000_000}, [wide] * 4)
+    assert caught.value.code == 413
+    with pytest.raises(PatchError, match=r"maximum operations in a JSON patch is 10000, got 10001") as caught:
+        json_patch({}, [{"op": "add", "path": "/a", "value": 1}] * 10_001)
+    assert caught.value.code == 413
