@@ -77,3 +77,18 @@ def test_a_container_that_becomes_empty_goes() -> None:
     left = migrate.given_up(after, ["kubectl-create"])
     assert "annotations" not in left["metadata"] and left["metadata"]["name"] == "a"
     assert migrate.replacement(after, left) == [{"op": "remove", "path": "/metadata/annotations"}]
+
+
+def test_our_fields_go_to_helm_and_our_labels_stay_ours() -> None:
+    fields = {
+        "f:metadata": {"f:labels": {"f:sbkube.dev/app": {}, "f:tier": {}}},
+        "f:data": {"f:a": {}},
+    }
+    ours = _entry("sbkube", "Apply", fields, time="1")
+    stay, gone, other = sorted(
+        migrate.handed_over(_map({}, ours, OTHER), {"sbkube.dev/app": "a"}),
+        key=lambda e: ["sbkube", "helm", "operator"].index(e["manager"]),
+    )
+    assert stay["fieldsV1"] == {"f:metadata": {"f:labels": {"f:sbkube.dev/app": {}}}}
+    assert gone["fieldsV1"] == {"f:metadata": {"f:labels": {"f:tier": {}}}, "f:data": {"f:a": {}}}
+    assert gone["operation"] == "Apply" and other == OTHER
