@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import before_any_write
-from sbkube.api.running import Running
+from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
@@ -45,7 +45,7 @@ def open_project(
     return Project(config.forcing() if where.force_conflicts else config, where, listener or _silent, env)
 
 
-class Project(Running):
+class Project(Rebuilding):
     """A project with a cluster and a state database. Use it as a context manager, or call `close`."""
 
     def status(self, apps: Sequence[str] = ()) -> StatusReport:

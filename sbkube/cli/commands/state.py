@@ -10,6 +10,7 @@ import click
 
 from sbkube.cli.commands.sandbox import SandboxGroup
 from sbkube.cli.durations import since
+from sbkube.cli.execution import arguments
 from sbkube.cli.options import Command
 from sbkube.cli.places import place
 from sbkube.cli.session import Session
@@ -145,6 +146,57 @@ def rekey(session: Session) -> int:
 
     session.emit("state-rekey", lambda: content | ({"retired": str(done.retired)} if done.retired else {}), text)
     return 0
+
+
+@state.command("rebuild", cls=Command)
+@click.argument("target", required=False)
+def rebuild(session: Session, target: str | None) -> int:
+    """Find by their labels what a project has in its cluster, and record it, after asking.
+
+    For when the database was lost, or is older than the cluster. Changes nothing in the cluster. Prune, delete and
+    rollback go on from what is recorded here.
+    """
+    with session.project(target) as project:
+        found = project.find()
+        content = _found(found)
+        if session.human:
+            session.say("\n".join(_found_lines(found)))
+        if session.options.dry_run or not found.apps:
+            session.emit("state-rebuild", lambda: content | {"dry_run": True}, lambda: "nothing was recorded")
+            return 0
+        session.confirm(f"Record {found.objects} objects as what {project.config.name} has deployed?")
+        made = project.rebuild(found, arguments(session))
+    content |= {"dry_run": False, "deployment_id": made.deployment_id}
+    session.emit("state-rebuild", lambda: content, lambda: f"recorded as {made.deployment_id}")
+    return 0
+
+
+def _found(found: Any) -> dict[str, Any]:
+    return {
+        "apps": [
+            {
+                "name": app.name,
+                "type": app.type,
+                "release": f"{app.release.namespace}/{app.release.name}" if app.release else None,
+                "objects": [item.key.to_json() for item in app.objects],
+            }
+            for app in found.apps
+        ],
+        "left_out": [{**key.to_json(), "reason": reason} for key, reason in found.left_out],
+        "unseen": list(found.unseen),
+    }
+
+
+def _found_lines(found: Any) -> list[str]:
+    lines = []
+    for app in found.apps:
+        release = f", release {app.release.name} revision {app.release.revision}" if app.release else ""
+        lines.append(f"{app.name} ({app.type}{release})")
+        lines += [f"  {item.key}" for item in app.objects]
+    lines += [f"left out: {key}: {reason}" for key, reason in found.left_out]
+    if found.unseen:
+        lines.append(f"not allowed to list: {', '.join(found.unseen)}")
+    return lines or ["nothing in the cluster carries this project's labels"]
 
 
 @state.command("key", cls=Command)
