@@ -265,8 +265,10 @@ class Comparer:
         ruling = recreate.ruling(wanted.body, live, ours=ours)
         named = ", ".join(paths) or "a field"
         if not ruling.allowed:
-            why = f"; {ruling.reason}" if ruling.reason else ""
-            problem = _problem(wanted, f"{named} cannot be changed ({error.message}){why}", ruling.hint)
+            # The server repeats the whole value; its last words say why.
+            said = dict.fromkeys(text.rpartition(": ")[2] for _, text in error.causes)
+            why = "; ".join(filter(None, (*said, ruling.reason)))
+            problem = _problem(wanted, f"{named} cannot be changed: {why}", ruling.hint)
             change = _change(wanted, Effect.RECREATE, live, None, fields)
             return Compared(change, wanted.body, problems=(problem,))
         try:
