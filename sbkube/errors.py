@@ -6,6 +6,7 @@
     │   ├── ConfigError             the file itself, with every problem and its place
     │   ├── RenderError             a chart or manifest cannot be rendered
     │   └── PlanRefused             the plan must not be executed as it is
+    │       ├── PlanOvertaken           somebody has deployed since it was made
     │       └── FieldConflict       another field manager owns what we want to set
     ├── SurroundingsError       4   something outside is missing; nothing was touched
     │   ├── ClusterUnreachable
@@ -14,6 +15,7 @@
     │   └── ToolMissing
     ├── StateError              5   the state database refuses; nothing was touched
     │   ├── StateLocked             somebody else holds the lock
+    │   ├── StateBehind             another database has deployed meanwhile
     │   ├── StateSchemaError        newer or not yet upgraded
     │   ├── StateNotWritable
     │   └── DeploymentNotFound
@@ -125,6 +127,12 @@ class PlanRefused(ProjectError):
     slug = "plan-refused"
 
 
+class PlanOvertaken(PlanRefused):
+    """Somebody has deployed since the plan was made; a new plan may go ahead."""
+
+    slug = "plan-overtaken"
+
+
 class FieldConflict(PlanRefused):
     """Another field manager owns fields that the project wants to set."""
 
@@ -173,6 +181,12 @@ class StateLocked(StateError):
     """Somebody else is deploying this project to this cluster."""
 
     slug = "state-locked"
+
+
+class StateBehind(StateError):
+    """Somebody has deployed with another database, and this one does not know what."""
+
+    slug = "state-behind"
 
 
 class StateSchemaError(StateError):

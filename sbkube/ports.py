@@ -145,8 +145,8 @@ class LeasePort(Protocol):
     def acquire(self, namespace: str, name: str, holder: Mapping[str, str], seconds: int) -> int:
         """Take or take over an expired Lease; returns the fencing token (`leaseTransitions`).
 
-        `holder` has holder, host, pid and command. Raises StateLocked naming the holder when it is held, and
-        ClusterForbidden when Leases are not allowed.
+        `holder` has holder, host, pid, command and perhaps the deployment that begins. Raises StateLocked naming
+        the holder when it is held, and ClusterForbidden when Leases are not allowed.
         """
 
     def renew(self, namespace: str, name: str, holder: Mapping[str, str], seconds: int) -> None:
@@ -162,6 +162,12 @@ class LeasePort(Protocol):
 
     def delete(self, namespace: str, name: str) -> None:
         """Remove it, at the end of `delete`."""
+
+    def free(self, namespace: str, name: str) -> None:
+        """Take it from whoever holds it."""
+
+    def check_free(self, namespace: str, name: str) -> None:
+        """Raise StateLocked, naming the holder, while somebody else has it. Changes nothing."""
 
 
 class HelmPort(Protocol):
@@ -293,6 +299,12 @@ class Ledger(Protocol):
 
     def plan(self, reference: str, target: LockTarget | None = None) -> Plan:
         """The plan that a deployment was recorded with; raises StateError if parts cannot be decrypted here."""
+
+    def knows(self, deployment_id: str) -> bool:
+        """A deployment of exactly this id is recorded."""
+
+    def closing_hash(self, deployment_id: str) -> str:
+        """The hash that ends the chain with this deployment, "" before it has ended."""
 
     def last_action(self, target: LockTarget, namespace: str, name: str) -> ReleaseAction | None:
         """The newest Helm action of the target's deployments on a release, repairs left out."""

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
-from sbkube.errors import UsageError
+from sbkube.errors import StateBehind, UsageError
 from sbkube.models.deployment_state import DeploymentRecord
+from sbkube.models.outcome import Event
 from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
     from sbkube.api.approval import Approved
+
+
+CATCH_UP = "bring its history here (`sbkube state export` there, `state import` here), or `sbkube state rebuild`"
+
+
+def behind(unknown: Sequence[str]) -> str:
+    """In words: deployments that somebody made with another database."""
+    if not unknown:
+        return ""
+    return f"this state database does not know {', '.join(unknown)}, deployed meanwhile with another one"
 
 
 class Planning(Opened):
@@ -26,7 +38,10 @@ class Planning(Opened):
 
         self._mention_interrupted()
         self._asked("apply", apps=list(apps), prune=prune)
-        no_prune = self._foreign_origin()
+        no_prune = self._behind()
+        if no_prune:
+            self.world.emit("warning", message=f"{no_prune}; {CATCH_UP}")
+        no_prune = no_prune or self._foreign_origin()
         with before_any_write():
             return prepare(self.config, self.world, Selection(tuple(apps), no_prune, prune))
 
@@ -35,7 +50,9 @@ class Planning(Opened):
         from sbkube.engine.prepare import Selection
         from sbkube.engine.remove import plan_delete
 
+        self._mention_interrupted()
         self._asked("delete", apps=list(apps), delete_data=delete_data)
+        self._refuse_behind()
         with before_any_write():
             return plan_delete(self.config, self.world, Selection(tuple(apps)), consent=delete_data)
 
@@ -79,6 +96,8 @@ class Planning(Opened):
             force=force,
             delete_data=delete_data,
         )
+        self._mention_interrupted()
+        self._refuse_behind()
         undo = Undo(reference, to, tuple(apps), force, delete_data, failed_only)
         with before_any_write():
             return plan_rollback(self.config, self.world, undo)
@@ -92,6 +111,7 @@ class Planning(Opened):
         from sbkube.engine.resume import plan_resume, resumable
 
         self._look_at_newest()
+        self._refuse_behind()
         with before_any_write():
             detail = resumable(self.world, self.target, reference)
             return plan_resume(self.world, self.target, detail) if detail else None
@@ -157,11 +177,29 @@ class Planning(Opened):
             return f"{self.config.name} was last deployed from {there}, this is {here}"
         return "" if self.config.name_given else "the project has no metadata.name"
 
+    def _behind(self) -> str:
+        """Which deployments of other databases this one does not know, in words; "" when there is none."""
+        from sbkube.engine.lock import unseen
+
+        with before_any_write():
+            unknown = () if self._where.no_cluster_lock else unseen(self.world, self.target)
+        return behind(unknown)
+
+    def _refuse_behind(self) -> None:
+        if reason := self._behind():
+            raise StateBehind(f"{reason}; nothing was changed", hint=CATCH_UP)
+
     def _mention_interrupted(self) -> None:
         """Say what a killed run left open; the next command that takes the lock settles it."""
         for detail in self.ledger.unsettled(self.target):
-            name = detail.deployment.deployment_id
-            text = (
-                f"deployment {name} was interrupted; go on with `sbkube resume`, or undo it with `sbkube rollback`"
-            )
-            self.world.emit("warning", message=text)
+            self._mention(detail.deployment.deployment_id)
+
+    def _mention_offline(self) -> None:
+        """The same from the database alone, for verbs that need no cluster."""
+        for name in self.ledger.interrupted(self.config.name):
+            self._mention(name)
+
+    def _mention(self, name: str) -> None:
+        way = "go on with `sbkube resume`, or undo it with `sbkube rollback`"
+        message = f"deployment {name} was interrupted; {way}"
+        self._listener(Event("warning", datetime.now(UTC), message=message))

@@ -68,6 +68,7 @@ class Project(Rebuilding):
 
     def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
         """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""
+        self._mention_offline()
         return tuple(self.ledger.list_deployments(project=self.config.name, **filters))
 
     def show(self, reference: str) -> DeploymentDetail:
@@ -75,6 +76,7 @@ class Project(Rebuilding):
 
         `latest` means this project's, on whichever cluster it was deployed to last.
         """
+        self._mention_offline()
         name, _, number = reference.partition("~")
         if name == "latest" and (not number or number.isdigit()):
             found = self.history(limit=1, offset=int(number or 0))

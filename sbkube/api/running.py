@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 from sbkube._version import __version__
 from sbkube.api.opening import before_any_write
 from sbkube.api.outcomes import dump, read_back
+from sbkube.api.planning import CATCH_UP, behind
 from sbkube.api.undoing import Rollback, Undoing
-from sbkube.errors import PlanRefused, RecordLost
+from sbkube.errors import PlanOvertaken, RecordLost, StateBehind, StateLocked
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
-    pass
+    from sbkube.engine.lock import RunLock
+
+
+POLL = 0.5  # seconds between two looks at somebody else's lock
+INTERRUPTED = 130
+TELL = 10.0  # seconds before it is said again who is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Result:
 
 def exit_code(status: DeploymentStatus) -> int:
     """The exit code that a recorded status means."""
-    return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: 130}.get(status, 1)
+    return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: INTERRUPTED}.get(status, 1)
 
 
 class Running(Undoing):
@@ -50,13 +57,19 @@ class Running(Undoing):
         Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
         the record failed. `wait_for_lock` is in seconds.
         """
-        from sbkube.engine.execute import execute
+        from sbkube.engine.execute import execute, takes_lease_first
         from sbkube.engine.lock import RunLock
         from sbkube.engine.recover import settle_interrupted
 
         world = self.world
+        data = self._describe(plan, command, args)
         lock = RunLock(
-            world, self.target, command, wait=wait_for_lock, cluster_lock=not self._where.no_cluster_lock
+            world,
+            self.target,
+            command,
+            wait=wait_for_lock,
+            cluster_lock=not self._where.no_cluster_lock,
+            deployment=data.deployment_id or "",
         )
         record: DeploymentRecord | None = None
         newest: DeploymentRecord | None = None
@@ -70,7 +83,11 @@ class Running(Undoing):
                 world.emit(
                     "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
                 )
-            run = execute(plan, self._describe(plan, command, args), world, lock, self.cancel)
+            if takes_lease_first(plan):
+                with before_any_write():
+                    lock.attach()
+                self._refuse_to_take_away(plan, lock)
+            run = execute(plan, data, world, lock, self.cancel)
             record = newest = run.record
             automatic = {"on_failure": "rollback", "scope": self.config.settings.rollback_scope}
             undone = self._undo_failed(
@@ -88,17 +105,55 @@ class Running(Undoing):
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS
             lock.release(newest, gone=plan.purpose == "delete" and done)
-        return Result(detail, run.outcomes, exit_code(run.record.status), undone)
+        code = exit_code(run.record.status)
+        if code == INTERRUPTED and not self.cancel.is_set():
+            code = 1  # nobody stopped it: the cluster did not answer, and what came of a request is unknown
+        return Result(detail, run.outcomes, code, undone)
 
     def _refuse_stale(self) -> None:
         """Under the lock: the plan must still be made on top of the newest deployment."""
         newest = self._newest_deployment()
         if (newest.id if newest else 0) != (self._newest.id if self._newest else 0):
             who = f"{newest.operator}@{newest.host} has" if newest else "somebody has"
-            raise PlanRefused(
+            raise PlanOvertaken(
                 f"{who} deployed {self.config.name} since this plan was made; nothing was changed",
                 hint="run the command again to plan on top of that",
             )
+
+    def _refuse_to_take_away(self, plan: Plan, lock: RunLock) -> None:
+        """Under the lock: what another database has deployed is not for us to delete or to undo."""
+        takes = plan.purpose != "apply" or any(op.verb.takes_away for op in plan.operations)
+        if takes and (reason := behind(lock.unseen)):
+            raise StateBehind(f"{reason}; nothing was changed", hint=CATCH_UP)
+
+    def wait_for_lock(self, seconds: float = 0) -> None:
+        """Until nobody holds the lock, neither the row nor the Lease; raises StateLocked after so many seconds.
+
+        It is not taken: that is done when a plan is executed. Who is waited for is told now and then.
+        """
+        clock = self.world.clock
+        deadline, told = clock.monotonic() + seconds, 0.0
+        while True:
+            try:
+                self._check_free()
+                return
+            except StateLocked as error:
+                now = clock.monotonic()
+                if now >= deadline:
+                    raise
+                if not told or now - told > TELL:
+                    told = now
+                    left = f"at most {deadline - now:.0f} s more"
+                    self.world.emit("warning", message=f"waiting for the lock ({left}): {error.message}")
+                time.sleep(min(POLL, deadline - now))
+
+    def _check_free(self) -> None:
+        from sbkube.engine.lock import lease_name
+
+        self.ledger.check_free(self.target)
+        if not self._where.no_cluster_lock:
+            with before_any_write():
+                self.world.leases.check_free(self.target.namespace, lease_name(self.target))
 
     def settle(self) -> None:
         """Before a plan that will be executed: settle interrupted runs, so that the plan knows what they did."""
@@ -125,10 +180,11 @@ class Running(Undoing):
 
         self.ledger.break_lock(self.target)
         with before_any_write():
-            self.world.leases.delete(self.target.namespace, lease_name(self.target))
+            self.world.leases.free(self.target.namespace, lease_name(self.target))
 
     def _describe(self, plan: Plan, command: str, args: Mapping[str, Any] | None) -> DeploymentCreate:
         from sbkube.edges import origin
+        from sbkube.state.records import generated_id
 
         info = self.cluster_info()
         sources = {app.name: dict(app.sources) for app in plan.apps if app.sources}
@@ -139,7 +195,8 @@ class Running(Undoing):
             config_file_path=str(self.config.path),
             command=command,
             config_snapshot=self.config.snapshot(),
-            command_args=dict(args or {}),
+            deployment_id=generated_id(self.world.clock.now()),
+            command_args=dict(args or {}) | ({"no_cluster_lock": True} if self._where.no_cluster_lock else {}),
             sources_snapshot=sources,
             sbkube_version=__version__,
             operator=getpass.getuser(),

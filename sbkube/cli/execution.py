@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sbkube.cli.commandline import redacted
-from sbkube.cli.durations import seconds
 from sbkube.cli.session import Session
 from sbkube.cli.signals import stopping
 from sbkube.models.plan import Effect, Plan, Verb
@@ -34,22 +33,14 @@ out_file = click.option(
 @dataclass(frozen=True, slots=True)
 class Run:
     """How to run a plan: under which name it is recorded, whether to ask whenever it changes anything (else only
-    when it takes something away), how long to wait for the lock (`5m`, empty: not at all). `out` is a file that
-    the plan is saved to instead of being executed; `approved` is the digest of the file that it comes from;
-    `scope` is what a rollback is restricted to."""
+    when it takes something away). `out` is a file that the plan is saved to instead of being executed; `approved`
+    is the digest of the file that it comes from; `scope` is what a rollback is restricted to."""
 
     command: str
     always_ask: bool = False
-    lock_wait: str | None = None
     out: str | None = None
     approved: str = ""
     scope: str = ""
-
-
-def settle(session: Session, project: Project) -> None:
-    """Before a plan that will be executed: settle what a killed run left open. A dry run settles nothing."""
-    if not session.options.dry_run:
-        project.settle()
 
 
 def takes_away(plan: Plan) -> bool:
@@ -73,11 +64,10 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
         show_plan(session, masked, bodies=False)
     if must_ask:
         session.confirm(f"{run.command} on {plan.cluster}?")
-    wait = seconds(run.lock_wait) if run.lock_wait else 0
-    with stopping(project.cancel, session.terminal.err):
+    with stopping(project.cancel, session.terminal.err, session.quit_now):
         own = {"plan": run.approved, "scope": run.scope}
         args = arguments(session) | {name: value for name, value in own.items() if value}
-        result = project.execute(plan, command=run.command, args=args, wait_for_lock=wait)
+        result = project.execute(plan, command=run.command, args=args)
     session.stop_progress()
     _finish(session, masked, result, run)
     return int(result.exit_code)

@@ -150,6 +150,21 @@ class Session:
         if self._progress is not None:
             self._progress.close()
 
+    def quit_now(self) -> None:
+        """End the process although workers are still at it; says so in the form that was asked for."""
+        from sbkube.cli.failures import report
+        from sbkube.errors import Interrupted
+
+        self.stop_progress()
+        error = Interrupted(
+            "stopped at once; what was in flight is settled by the next command",
+            hint="go on with `sbkube resume`, or undo it with `sbkube rollback`",
+        )
+        code = report(error, self.terminal, self.options.output)
+        for stream in (self.terminal.stdout, self.terminal.stderr):
+            stream.flush()
+        os._exit(code)
+
     def emit(self, command: str, content: Callable[[], Mapping[str, Any]], text: Callable[[], str]) -> None:
         """The one answer of a command: text for people, or one document for programs."""
         if self.human:

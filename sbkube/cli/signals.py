@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_STOPS = ("SIGINT", "SIGTERM", "SIGHUP")  # a closed terminal must not cut a deployment off either
+
 
 @contextmanager
-def stopping(cancel: threading.Event, tell: Callable[[str], None]) -> Iterator[None]:
-    """Within this block the first SIGINT or SIGTERM sets `cancel`, the second raises KeyboardInterrupt."""
+def stopping(cancel: threading.Event, tell: Callable[[str], None], quit_now: Callable[[], None]) -> Iterator[None]:
+    """Within this block the first SIGINT, SIGTERM or SIGHUP sets `cancel`; after the second one `quit_now` is
+    called, which must end the process: workers that are in the middle of something would keep it alive."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -25,9 +28,12 @@ def stopping(cancel: threading.Event, tell: Callable[[str], None]) -> Iterator[N
 
     before: dict[signal.Signals, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (getattr(signal, name) for name in _STOPS if hasattr(signal, name)):
             before[number] = signal.signal(number, stop)
         yield
+    except KeyboardInterrupt:
+        quit_now()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -24,6 +24,8 @@ from sbkube.ports import Json
 PREFIX = "sbkube.dev/"
 ANNOTATIONS = {"holder": "holder", "host": "holder-host", "pid": "holder-pid", "command": "command"}
 PROOF = "holder-proof"
+DEPLOYMENT = "deployment"  # the one that the holder is at work on
+UNSEEN = "unseen-deployments"  # of holders that never gave the Lease up, or whose successors did not know them
 TRIES = 5  # lost races and lost answers before we give up
 SLACK = timedelta(seconds=1)  # the Date header has whole seconds
 
@@ -97,11 +99,37 @@ class HttpLease:
             spec, notes = _spec(lease), lease["metadata"].setdefault("annotations", {})
             spec.pop("holderIdentity", None)
             spec["renewTime"] = _micro(now)
-            for suffix in (*ANNOTATIONS.values(), PROOF):
+            for suffix in (*ANNOTATIONS.values(), PROOF, DEPLOYMENT):
                 notes.pop(PREFIX + suffix, None)
             notes.update({key if "/" in key else PREFIX + key: value for key, value in annotations.items()})
+            for key in [key for key, value in notes.items() if not value]:
+                del notes[key]
 
         self._change(namespace, name, holder, give_up)
+
+    def free(self, namespace: str, name: str) -> None:
+        """Take it from whoever holds it; what he was at work on is kept as unseen."""
+        for _ in range(TRIES):
+            lease = self.read(namespace, name)
+            if lease is None:
+                return
+            _keep_unseen(lease)
+            spec = _spec(lease)
+            spec.pop("holderIdentity", None)
+            spec["leaseTransitions"] = _transitions(lease) + 1
+            try:
+                self._write(lease, new=False)
+                return
+            except ClusterError as error:
+                if not error.conflict:
+                    raise
+
+    def check_free(self, namespace: str, name: str) -> None:
+        """Raise StateLocked, naming the holder, while somebody else has it. Changes nothing."""
+        lease = self.read(namespace, name)
+        now = self._connection.server_time()
+        if lease is not None and not _free(lease, now) and not self._orphaned(lease):
+            raise _locked(namespace, name, lease, now)
 
     def read(self, namespace: str, name: str) -> Json | None:
         """The Lease as it is, or None."""
@@ -143,8 +171,10 @@ class HttpLease:
             },
             "spec": {},
         }
-        notes = body["metadata"].setdefault("annotations", {})
+        notes = _keep_unseen(body)
         notes.update({PREFIX + suffix: str(holder.get(key, "")) for key, suffix in ANNOTATIONS.items()})
+        if deployment := holder.get("deployment"):
+            notes[PREFIX + DEPLOYMENT] = deployment
         notes[PREFIX + PROOF] = self._proof
         body.setdefault("spec", {}).update(
             holderIdentity=self._identity(holder),
@@ -216,6 +246,16 @@ def _path(namespace: str, name: str = "") -> str:
 def _spec(lease: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = lease.get("spec") or {}
     return spec
+
+
+def _keep_unseen(lease: Json) -> dict[str, str]:
+    """The Lease's annotations; a deployment whose holder never came back joins the unseen ones."""
+    notes: dict[str, str] = lease["metadata"].setdefault("annotations", {})
+    left = notes.pop(PREFIX + DEPLOYMENT, "")
+    if left:
+        unseen = [*filter(None, notes.get(PREFIX + UNSEEN, "").split(",")), left]
+        notes[PREFIX + UNSEEN] = ",".join(dict.fromkeys(unseen))
+    return notes
 
 
 def _transitions(lease: Mapping[str, Any]) -> int:

@@ -49,6 +49,20 @@ def execute(
     return _Execution(plan, world, lock, cancel, journal, scrubber).run()
 
 
+def takes_lease_first(plan: Plan) -> bool:
+    """The Lease lies in the base namespace; when the plan creates that, it comes first, journaled."""
+    return plan.writes and not any(_creates_base(op, plan) for op in plan.operations)
+
+
+def _creates_base(op: Operation, plan: Plan) -> bool:
+    return _is_base(op, plan) and not op.uid
+
+
+def _is_base(op: Operation, plan: Plan) -> bool:
+    key = op.key
+    return key is not None and op.verb.writes and key.kind == "Namespace" and key.name == plan.namespace
+
+
 def subject_of(operation: Operation) -> str:
     """What an operation is about, in words for people."""
     if operation.release is not None:
@@ -91,28 +105,31 @@ class _Execution:
     def run(self) -> Run:
         self._emit("deployment.started", subject=self.journal.record.deployment_id)
         long_runners = max(2 * self.plan.max_workers, 8)
-        with (
-            ThreadPoolExecutor(REQUESTS, thread_name_prefix="sbkube-request") as requests,
-            ThreadPoolExecutor(long_runners, thread_name_prefix="sbkube-long") as longer,
-        ):
-            try:
-                self._loop(requests, longer)
-                return self._finish()
-            except StateError as error:
-                raise self._unrecorded(error, requests, longer) from error
-            except SbkubeError as error:
-                if not self._touched:
-                    self.journal.finish(str(error))
-                raise
-            finally:
-                self._abort.set()
-                self._hurry.set()
-                self._view.stop()
+        requests = ThreadPoolExecutor(REQUESTS, thread_name_prefix="sbkube-request")
+        longer = ThreadPoolExecutor(long_runners, thread_name_prefix="sbkube-long")
+        patient = True
+        try:
+            self._loop(requests, longer)
+            return self._finish()
+        except StateError as error:
+            raise self._unrecorded(error, requests, longer) from error
+        except SbkubeError as error:
+            if not self._touched:
+                self.journal.finish(str(error))
+            raise
+        except KeyboardInterrupt:
+            patient = False  # Ctrl-C twice: nobody waits for what is in flight
+            raise
+        finally:
+            self._abort.set()
+            self._hurry.set()
+            self._view.stop()
+            for pool in (requests, longer):
+                pool.shutdown(wait=patient, cancel_futures=True)
 
     def _loop(self, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
         self._end_idle_apps()
-        if self.plan.writes and not any(self._is_base(op) and not op.uid for op in self.plan.operations):
-            # The Lease lies in the base namespace; when this plan creates that, it comes first, journaled.
+        if takes_lease_first(self.plan):
             self.lock.attach()
         while self._running or not (self._lost or self.schedule.finished):
             if (self.cancel.is_set() or self._bug) and not self.schedule.closed:
@@ -137,10 +154,6 @@ class _Execution:
             self._hurry.set()
             self._emit("warning", message=str(error))
 
-    def _is_base(self, op: Operation) -> bool:
-        key = op.key
-        return key is not None and op.verb.writes and key.kind == "Namespace" and key.name == self.plan.namespace
-
     def _start(self, batch: Sequence[Operation], requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
         if not batch:
             return
@@ -153,7 +166,7 @@ class _Execution:
         if writes:
             self.lock.check()
             self.journal.intend(writes)
-            self._touched = True
+            self._touched = self.lock.begun = True
         for op in batch:
             self._running += 1
             self._emit("operation.started", app=op.app, subject=op.id)
@@ -204,7 +217,7 @@ class _Execution:
             if self._first_error is None:
                 self._first_error = f"{op.app}: {outcome.message}"
             self._keep_evidence(op, outcome)
-        elif self._is_base(op) and outcome.after is not None:
+        elif _is_base(op, self.plan) and outcome.after is not None:
             self._attach()
         self._skip(self.schedule.end(op, ok=outcome.ok))
         self._end_app(op.app)

@@ -10,18 +10,32 @@ import time
 from collections.abc import Mapping
 
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import ClusterError, LockLost, SbkubeError, StateLocked
+from sbkube.errors import ClusterError, ClusterForbidden, LockLost, SbkubeError, StateLocked
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 
 _POLL = 0.25  # seconds between two looks at a Lease that somebody else holds
 RENEW = 0.27  # heartbeats come after this share of the time that one is good for
 LAST_DEPLOYMENT = "sbkube.dev/last-deployment"
+CLOSING = "sbkube.dev/last-closing"  # the hash that closes it in the ledger
+RUNNING = "sbkube.dev/deployment"
+UNSEEN = "sbkube.dev/unseen-deployments"
 
 
 def lease_name(target: LockTarget) -> str:
     """`sbkube-<hash of project and namespace>`."""
     digest = hashlib.sha256(f"{target.project}\0{target.namespace}".encode()).hexdigest()
     return f"sbkube-{digest[:16]}"
+
+
+def unseen(world: Surroundings, target: LockTarget, own: str = "") -> tuple[str, ...]:
+    """Deployments that the Lease speaks of and this database does not know; `own` is the one that begins now."""
+    try:
+        lease = world.leases.read(target.namespace, lease_name(target))
+    except ClusterForbidden:
+        return ()  # whoever may not read Leases cannot take them either, and says so
+    notes: Mapping[str, str] = ((lease or {}).get("metadata") or {}).get("annotations") or {}
+    named = [notes.get(LAST_DEPLOYMENT, ""), notes.get(RUNNING, ""), *notes.get(UNSEEN, "").split(",")]
+    return tuple(name for name in dict.fromkeys(named) if name and name != own and not world.ledger.knows(name))
 
 
 class RunLock:
@@ -35,16 +49,21 @@ class RunLock:
         *,
         wait: float = 0,
         cluster_lock: bool = True,
+        deployment: str = "",
     ) -> None:
         """Take the row; raises StateLocked after `wait` seconds. The Lease comes with `attach`, if at all.
 
-        How long a heartbeat is good for is the ledger's choice, for both halves.
+        `deployment` is the id of what begins now. How long a heartbeat is good for is the ledger's choice, for
+        both halves.
         """
         self._world = world
         self._target = target
         self._attached = False
-        self._wanted = cluster_lock
+        self._tried = not cluster_lock
         self._lost = False
+        self._deployment = deployment
+        self.unseen: tuple[str, ...] = ()  # deployments of other databases that this one does not know
+        self.begun = False  # something may have been sent under this lock
         began = world.clock.monotonic()
         self._until = began + wait
         self.info = world.ledger.acquire(target, command, wait=wait)
@@ -57,6 +76,7 @@ class RunLock:
             "host": socket.gethostname(),
             "pid": str(os.getpid()),
             "command": command,
+            "deployment": deployment,
         }
         self._extend(began)
 
@@ -74,7 +94,7 @@ class RunLock:
 
         Raises StateLocked when it is held for longer than we may wait.
         """
-        while self._wanted and not self._attached:
+        while not self._tried:
             try:
                 self._take_lease()
                 return
@@ -95,8 +115,10 @@ class RunLock:
                 raise
             # Without its namespace nobody else can hold the Lease either.
             self._world.emit("warning", message=f"no lock in the cluster: namespace {namespace} is missing")
+            self._tried = True
             return
-        self._attached = True
+        self._tried = self._attached = True
+        self.unseen = unseen(self._world, self._target, self._deployment)
         self._deadline = min(self._deadline, began + self._seconds)
 
     def check(self) -> None:
@@ -127,13 +149,20 @@ class RunLock:
 
         What cannot be given up expires by itself, so errors here are not the run's errors.
         """
-        notes: Mapping[str, str] = {LAST_DEPLOYMENT: record.deployment_id} if record else {}
         try:
             if self._attached and not self._lost:
-                self._give_back(notes, gone)
+                self._give_back(self._notes(record), gone)
             self._world.ledger.release(self.info)
         except SbkubeError as error:
             self._world.emit("warning", message=f"the lock could not be given back and will expire: {error}")
+
+    def _notes(self, record: DeploymentRecord | None) -> Mapping[str, str]:
+        """What the next holder must know; an empty text takes a note away."""
+        notes = {UNSEEN: ",".join(self.unseen)}
+        last = record.deployment_id if record else self._deployment if self.begun else ""
+        if last:
+            notes |= {LAST_DEPLOYMENT: last, CLOSING: self._world.ledger.closing_hash(last) if record else ""}
+        return notes
 
     def _give_back(self, notes: Mapping[str, str], gone: bool) -> None:
         name, namespace = lease_name(self._target), self._target.namespace

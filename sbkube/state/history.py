@@ -20,7 +20,7 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE
-from sbkube.state import rows
+from sbkube.state import locks, rows
 from sbkube.state.blobs import BlobStore, object_identity
 from sbkube.state.tables import (
     app_deployments,
@@ -229,3 +229,16 @@ def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:
     query = select(deployments.c.id, deployments.c.lock_token)
     query = query.where(deployments.c.status.in_(RUNNING), *of_target(target)).order_by(deployments.c.id)
     return [(row.id, row.lock_token) for row in conn.execute(query)]
+
+
+def interrupted(conn: Connection, project: str) -> tuple[str, ...]:
+    """Public ids of a project's deployments that did not end and whose lock is gone, oldest first."""
+    c = deployments.c
+    query = select(c.deployment_id, c.project, c.cluster_uid, c.namespace, c.lock_token)
+    found = conn.execute(query.where(c.status.in_(RUNNING), c.project == project).order_by(c.id)).all()
+    return tuple(row.deployment_id for row in found if not _lives(conn, row))
+
+
+def _lives(conn: Connection, row: Any) -> bool:
+    held = locks.held_by(conn, LockTarget(row.project, row.cluster_uid, row.namespace))
+    return held is not None and bool(row.lock_token) and held[0] == row.lock_token

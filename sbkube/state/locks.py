@@ -147,6 +147,14 @@ def held_by(conn: Connection, target: LockTarget) -> tuple[int, LockInfo] | None
     return (row.token, lock_info(row)) if row is not None and alive(row, database_now(conn)) else None
 
 
+def check_free(conn: Connection, target: LockTarget) -> None:
+    """Raise StateLocked, naming the holder, while the lock is alive."""
+    row = conn.execute(select(locks).where(_at(target))).first()
+    now = database_now(conn)
+    if row is not None and alive(row, now):
+        raise _locked(row, now)
+
+
 def break_lock(conn: Connection, target: LockTarget) -> None:
     """Take the lock from whoever has it: the token grows, so that its holder finds out before the next write."""
     change = update(locks).where(_at(target)).values(holder="", expires_at=None, token=locks.c.token + 1)

@@ -141,6 +141,16 @@ class DeploymentTracker(Upkeep):
             held = locks.held_by(conn, target)
             return held[1] if held else None
 
+    def check_free(self, target: LockTarget) -> None:
+        """Raise StateLocked, naming the holder, while somebody holds the lock."""
+        with self.database.reading() as conn:
+            locks.check_free(conn, target)
+
+    def interrupted(self, project: str) -> tuple[str, ...]:
+        """Ids of a project's deployments that did not end and whose run no longer lives, on any cluster."""
+        with self.database.reading() as conn:
+            return history.interrupted(conn, project)
+
     def break_lock(self, target: LockTarget) -> None:
         """Take the lock from whoever has it; its token is worthless from now on."""
         with self.database.writing() as conn:
@@ -297,6 +307,12 @@ class DeploymentTracker(Upkeep):
         with self.database.reading() as conn:
             key = history.resolve(conn, deployment_id)
             return raw_before(conn, self.database.store, key, operation)
+
+    def knows(self, deployment_id: str) -> bool:
+        """A deployment of exactly this id is recorded."""
+        with self.database.reading() as conn:
+            query = select(deployments.c.id).where(deployments.c.deployment_id == deployment_id)
+            return conn.execute(query).first() is not None
 
     def last_action(self, target: LockTarget, namespace: str, name: str) -> ReleaseAction | None:
         """The newest Helm action of the target's deployments on a release, repairs left out."""

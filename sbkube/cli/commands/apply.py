@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, no_prune, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, no_prune, wait_for_lock
 from sbkube.cli.options import Command
+from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 
 plan_file = click.option(
@@ -26,13 +27,16 @@ def _run(session: Session, target: str | None, name: str, plan_file: str | None,
     if plan_file and (session.options.apps or not prune):
         raise UsageError("a saved plan is executed as it is", hint="leave --app and --no-prune away")
     with session.project(target) as project:
-        settle(session, project)
-        if plan_file:
-            saved = project.approved(plan_file)
-            name = name if saved.command == "apply" else saved.command
-            return carry_out(session, project, saved.plan, Run(name, lock_wait=lock_wait, approved=saved.digest))
-        plan = project.plan(session.options.apps, prune=prune)
-        return carry_out(session, project, plan, Run(name, lock_wait=lock_wait))
+
+        def go() -> int:
+            if plan_file:
+                saved = project.approved(plan_file)
+                command = name if saved.command == "apply" else saved.command
+                return carry_out(session, project, saved.plan, Run(command, approved=saved.digest))
+            plan = project.plan(session.options.apps, prune=prune)
+            return carry_out(session, project, plan, Run(name))
+
+        return patiently(session, project, lock_wait, go)
 
 
 @click.command("apply", cls=Command)

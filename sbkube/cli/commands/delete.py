@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, out_file, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, out_file, wait_for_lock
 from sbkube.cli.options import Command
+from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 
 delete_data = click.option("--delete-data", is_flag=True, help="Consent to deleting objects that hold data.")
@@ -13,10 +14,12 @@ delete_data = click.option("--delete-data", is_flag=True, help="Consent to delet
 
 def _run(session: Session, target: str | None, delete_data: bool, out: str | None, lock_wait: str | None) -> int:
     with session.project(target) as project:
-        settle(session, project)
-        plan = project.plan_delete(session.options.apps, delete_data=delete_data)
-        run = Run("delete", always_ask=True, lock_wait=lock_wait, out=out)
-        return carry_out(session, project, plan, run)
+
+        def go() -> int:
+            plan = project.plan_delete(session.options.apps, delete_data=delete_data)
+            return carry_out(session, project, plan, Run("delete", always_ask=True, out=out))
+
+        return patiently(session, project, lock_wait, go)
 
 
 @click.command("delete", cls=Command)

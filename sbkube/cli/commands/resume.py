@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, wait_for_lock
 from sbkube.cli.options import Command
+from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 
 
@@ -23,12 +24,15 @@ def resume(session: Session, reference: str, wait_for_lock: str | None) -> int:
     if session.options.apps:
         raise UsageError("a deployment is resumed as a whole", hint="leave --app away, or use apply --app")
     with session.project() as project:
-        settle(session, project)
-        plan = project.plan_resume(reference)
-        if plan is None:
-            session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
-            return 0
-        return carry_out(session, project, plan, Run("resume", lock_wait=wait_for_lock))
+
+        def go() -> int:
+            plan = project.plan_resume(reference)
+            if plan is None:
+                session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
+                return 0
+            return carry_out(session, project, plan, Run("resume"))
+
+        return patiently(session, project, wait_for_lock, go)
 
 
 def _nothing(reference: str) -> str:

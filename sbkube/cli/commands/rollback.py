@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, out_file, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, out_file, wait_for_lock
 from sbkube.cli.options import Command
+from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 
 
@@ -26,20 +27,18 @@ def rollback(session: Session, reference: str, to: str, only_list: bool, limit: 
     with session.project() as project:
         if only_list:
             return _list(session, project.history(limit=limit))
-        settle(session, project)
         consent = {name: how[name] for name in ("force", "delete_data")}
         failed_only = how["scope"] == "app"
-        plan = project.plan_rollback(
-            reference, to=to, apps=session.options.apps, failed_only=failed_only, **consent
-        )
-        run = Run(
-            "rollback",
-            always_ask=True,
-            lock_wait=how["wait_for_lock"],
-            out=how["out"],
-            scope="app" if failed_only else "",
-        )
-        return carry_out(session, project, plan, run)
+
+        def go() -> int:
+            plan = project.plan_rollback(
+                reference, to=to, apps=session.options.apps, failed_only=failed_only, **consent
+            )
+            scope = "app" if failed_only else ""
+            run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
+            return carry_out(session, project, plan, run)
+
+        return patiently(session, project, how["wait_for_lock"], go)
 
 
 def _list(session: Session, records: tuple[object, ...]) -> int:

@@ -124,6 +124,9 @@ class FakeProject:
     def __exit__(self, *_: object) -> None:
         self.api.closed += 1
 
+    def wait_for_lock(self, seconds: float = 0) -> None:
+        self.api.calls.append(("wait_for_lock", seconds, {}))
+
     def settle(self) -> None:
         """Nothing was interrupted."""
 
