@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sbkube.api.approval import Approved
 
 
+_SAME = "--same-project confirms it is the same"
 CATCH_UP = "bring its history here (`sbkube state export` there, `state import` here), or `sbkube state rebuild`"
 
 
@@ -174,8 +175,8 @@ class Planning(Opened):
         here = origin.identity(origin.describe(self.config.folder, self._environ))
         there = origin.identity(newest.origin)
         if there and there != here:
-            return f"{self.config.name} was last deployed from {there}, this is {here}"
-        return "" if self.config.name_given else "the project has no metadata.name"
+            return f"{self.config.name} was last deployed from {there}, this is {here} ({_SAME})"
+        return "" if self.config.name_given else f"the project has no metadata.name ({_SAME})"
 
     def _behind(self) -> str:
         """Which deployments of other databases this one does not know, in words; "" when there is none."""

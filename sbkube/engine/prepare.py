@@ -164,7 +164,7 @@ class Preparation:
         pruned = plan_prune(self, apps, selection.apps)
         if not selection.no_prune or not any(op.verb.takes_away for app in pruned for op in app.operations):
             return pruned
-        self.warnings.append(f"nothing is pruned: {selection.no_prune} (--same-project confirms it is the same)")
+        self.warnings.append(f"nothing is pruned: {selection.no_prune}")
         return apps
 
     def _objects(self) -> Iterable[Desired]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_an_older_database_neither_prunes_nor_undoes_nor_deletes(
     other.mkdir()
     for file in first.parent.glob(f"{first.stem}*"):
         if file.is_file():
-            (other / file.name).write_bytes(file.read_bytes())
+            shutil.copy(file, other / file.name)
     bench.write("m.yaml", [configmap("a", x="2"), configmap("b", x="2")])
     newest = bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"]
     monkeypatch.setenv("SBKUBE_STATE_URL", str(other / first.name))
