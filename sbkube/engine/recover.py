@@ -97,7 +97,7 @@ def _applied(row: ResourceRecord, live: Json | None, world: Surroundings) -> Ver
         return _done(live)
     if row.before is not None and _same_where_wanted(row.intent, row.before, live):
         return _not_started()
-    if _our_entry(live) != _our_entry(row.before) and would is not None and row.before is not None:
+    if row.before is not None and would is not None and _applied_since(row.before, live):
         # Our apply arrived, and somebody has touched it since: what we left is what applying again would give.
         return _done(would, "interrupted after it was done; somebody has changed it since")
     return _foreign("changed by somebody else since")
@@ -142,10 +142,17 @@ def _entries(body: Mapping[str, Any] | None, manager: str) -> list[Mapping[str, 
     return [e for e in _meta(body).get("managedFields") or () if e.get("manager") == manager]
 
 
-def _our_entry(body: Mapping[str, Any] | None) -> list[tuple[Any, Any]]:
-    """Time and fields of what we own by apply; any apply that changes something changes one of them."""
-    applied = (e for e in _entries(body, MANAGER) if e.get("operation") == "Apply")
-    return [(e.get("time"), e.get("fieldsV1")) for e in applied]
+def _applied_since(before: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """We have applied the object: an apply that changes something sets the time of our entry.
+
+    Somebody who takes fields from us makes the entry smaller, and leaves its time.
+    """
+    times = [max((str(e.get("time", "")) for e in _applies(body)), default="") for body in (before, live)]
+    return times[1] > times[0]
+
+
+def _applies(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in _entries(body, MANAGER) if entry.get("operation") == "Apply"]
 
 
 def _our_fields(body: Mapping[str, Any]) -> Mapping[str, Any]:

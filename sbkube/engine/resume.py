@@ -157,7 +157,7 @@ class _Resume:
         if row is not None and row.state is OpState.SUPERSEDED:
             self._problem(op, row.message)
             return ()
-        left: tuple[Operation, ...] = _RULES[op.verb](self, op)
+        left: tuple[Operation, ...] = RULES[op.verb](self, op)
         return left
 
     def _problem(self, op: Operation, message: str, hint: str | None = None) -> None:
@@ -305,12 +305,13 @@ class _Resume:
         return found == spec.chart_digest
 
 
-_RULES: Mapping[Verb, Any] = {
+RULES: Mapping[Verb, Any] = {
     Verb.APPLY: _Resume.apply,
     Verb.CREATE: _Resume.create,
     Verb.DELETE: _Resume.exact,
     Verb.RECREATE: _Resume.recreate,
     Verb.MIGRATE: _Resume.exact,
+    Verb.HANDOVER: _Resume.exact,
     Verb.CLEAR: _Resume.exact,
     Verb.FORGET: _Resume.as_planned,
     Verb.LABEL: _Resume.as_planned,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, settle, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, wait_for_lock
 from sbkube.cli.options import Command
+from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 
 
@@ -20,6 +21,9 @@ def adopt(session: Session, names: tuple[str, ...], force: bool, wait_for_lock: 
     what differs from the project is refused.
     """
     with session.project() as project:
-        settle(session, project)
-        plan = project.plan_adopt(names, session.options.apps, force=force)
-        return carry_out(session, project, plan, Run("adopt", always_ask=True, lock_wait=wait_for_lock))
+
+        def go() -> int:
+            plan = project.plan_adopt(names, session.options.apps, force=force)
+            return carry_out(session, project, plan, Run("adopt", always_ask=True))
+
+        return patiently(session, project, wait_for_lock, go)
