@@ -13,7 +13,7 @@ from sbkube.engine.prepare import Selection, target_of
 from sbkube.engine.prune import Removal, known_releases, own_objects, removal_steps
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
-from sbkube.errors import StateError
+from sbkube.errors import StateError, UsageError
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Plan
 from sbkube.models.resource import ResourceKey
@@ -45,6 +45,9 @@ def plan_delete(
         if not selection.apps or record.labels.get(labels.APP) in selection.apps
     ]
     warnings: list[str] = []
+    known = {k.app for k in recorded.values()} | {r.labels.get(labels.APP, "") for r in releases}
+    if unknown := [name for name in selection.apps if name not in known | set(config.apps)]:
+        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(sorted(config.apps)))
     live = Live(world)
     own_namespaces = {k: v for k, v in chosen.items() if k.kind == "Namespace"}
     objects = {k: v for k, v in chosen.items() if k not in own_namespaces}

@@ -6,7 +6,7 @@ from sbkube.config.model import ProjectConfig
 from sbkube.engine.draft import Draft
 from sbkube.engine.prepare import target_of
 from sbkube.engine.surroundings import Surroundings
-from sbkube.engine.undo import Undo, choose, restricted
+from sbkube.engine.undo import Undo, choose, refuse_unknown, restricted
 from sbkube.engine.undo_objects import ObjectUndo
 from sbkube.engine.undo_releases import ReleaseUndo
 from sbkube.errors import PlanRefused
@@ -17,6 +17,7 @@ def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Pla
     """Plan a rollback from the ledger. Raises DeploymentNotFound, or PlanRefused with everything in the way."""
     target = target_of(config, world)
     details = choose(world, target, undo)
+    refuse_unknown(config, undo, details)
     draft = Draft(config, world, target, restricted(undo, details))
     ReleaseUndo(draft, details).plan()
     ObjectUndo(draft, details).plan()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import DeploymentNotFound
+from sbkube.errors import DeploymentNotFound, UsageError
 from sbkube.models.deployment_state import (
     DeploymentDetail,
     DeploymentStatus,
@@ -67,6 +68,13 @@ def _whole_story(
     while first.command == RESUME and first.parent:
         first = world.ledger.detail(first.parent, target).deployment
     return (detail,) if first == detail.deployment else world.ledger.since(first.deployment_id, target)
+
+
+def refuse_unknown(config: ProjectConfig, undo: Undo, details: Sequence[DeploymentDetail]) -> None:
+    """An app that neither the project nor the deployments to undo know is a slip of the pen: UsageError."""
+    known = {app.app_name for detail in details for app in detail.apps} | set(config.apps)
+    if unknown := [name for name in undo.apps if name not in known]:
+        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(sorted(known)))
 
 
 def restricted(undo: Undo, details: Sequence[DeploymentDetail]) -> Undo:

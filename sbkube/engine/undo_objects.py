@@ -11,12 +11,12 @@ from sbkube.engine.emptied import NAMESPACES, Emptied
 from sbkube.engine.moved import fields_moved, marked, why_moved
 from sbkube.engine.prune import is_release_storage
 from sbkube.engine.recreation import recreation, whole
+from sbkube.engine.surroundings import at_once
 from sbkube.engine.undo import took_effect
 from sbkube.errors import ClusterError
 from sbkube.models.deployment_state import DeploymentDetail, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE, Change, Effect, Verb
-from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, fieldset, labels, order, recreate
 from sbkube.plan.labels import MANAGER
 from sbkube.plan.operations import object_step
@@ -53,6 +53,7 @@ class ObjectUndo:
     def __init__(self, draft: Draft, details: Sequence[DeploymentDetail]) -> None:
         self._draft = draft
         self._details = details
+        self._answers: dict[Identity, tuple[Body, Body] | ClusterError | None] = {}
 
     def plan(self) -> None:
         """Add changes and steps to the draft, or what stands in their way."""
@@ -62,7 +63,9 @@ class ObjectUndo:
             self._as_left(touched)
         draft.live.observe(row.key for row in (*(t.first for t in touched.values()), *labelled.values()))
         namespaces = []
-        for item in sorted(touched.values(), key=lambda t: order.sort_key(t.first.key)):
+        items = sorted(touched.values(), key=lambda t: order.sort_key(t.first.key))
+        self._answers = dict(zip((i.first.key.identity for i in items), at_once(self._ask, items), strict=True))
+        for item in items:
             if item.first.key.kind == "Namespace" and item.created:
                 namespaces.append(item)
             else:
@@ -77,7 +80,7 @@ class ObjectUndo:
         for detail in self._details:
             for row in sorted(detail.resources, key=lambda r: r.position):
                 helms = is_release_storage(row.key) and row.verb != Verb.DELETE
-                if helms or not self._draft.wants(row.app_name):
+                if helms or not self._wanted(row):
                     continue
                 if row.verb == Verb.LABEL and took_effect(row):
                     labelled.setdefault(row.key.identity, row)
@@ -91,6 +94,15 @@ class ObjectUndo:
                     known.fields = fieldset.union(known.fields, fieldset.owned_tree(row.after, MANAGER))
                     known.anew |= row.verb in _TAKE_AWAY
         return touched, labelled
+
+    def _wanted(self, row: ResourceRecord) -> bool:
+        """Its app takes part, or something of such an app lies in the namespace that it is."""
+        if self._draft.wants(row.app_name):
+            return True
+        if row.key.kind != "Namespace" or row.verb != Verb.DELETE:
+            return False
+        inside = (r for d in self._details for r in d.resources if r.key.namespace == row.key.name)
+        return any(self._draft.wants(r.app_name) for r in inside)
 
     def _as_left(self, touched: Mapping[Identity, _Touched]) -> None:
         """`--to`: what that deployment left counts, not what others made of it before we acted again."""
@@ -150,14 +162,14 @@ class ObjectUndo:
             change = Change(key, Effect.CREATE, None, anew, note="made anew, behind its release")
             self._write(app, Verb.APPLY, change, anew, wave=_AFTER_RELEASE)
             return
-        if live is None:
-            new = self._creatable(key, before)
-            self._write(app, Verb.APPLY, Change(key, Effect.CREATE, None, new), new)
+        answer = self._answers[key.identity]
+        if isinstance(answer, ClusterError):
+            self._anew(item, before, live or {}, answer)
             return
-        try:
-            body, after = self._way_back(item, before)
-        except ClusterError as error:
-            self._anew(item, before, live, error)
+        assert answer is not None, key
+        body, after = answer
+        if live is None:
+            self._write(app, Verb.APPLY, Change(key, Effect.CREATE, None, body), body)
             return
         fields = diff.compare(live, after)
         left = item.last.after
@@ -174,7 +186,23 @@ class ObjectUndo:
         step = object_step(app, verb, change, body, force=True)
         self._draft.put_back(app, step if wave is None else replace(step, wave=wave))
 
-    def _creatable(self, key: ResourceKey, before: Body) -> Body:
+    def _ask(self, item: _Touched) -> tuple[Body, Body] | ClusterError | None:
+        """What to send for an object and what comes of it, as the server says; None where nothing is put back."""
+        key, before = item.first.key, item.first.before
+        if before is None or (item.first.missing_key and not item.created):
+            return None
+        live = self._draft.live.get(key)
+        if live is None:
+            body = self._creatable(before)
+            return body, body
+        if self._draft.is_deleted(key):
+            return None
+        try:
+            return self._way_back(item, before)
+        except ClusterError as error:
+            return error
+
+    def _creatable(self, before: Body) -> Body:
         """What we owned of a deleted object; all of it where that alone is not a whole object."""
         body = recreation(before)
         try:

@@ -139,6 +139,12 @@ def test_only_one_app(bench: Bench, api_server: HttpCluster) -> None:
         bench.ok("apply", "-y")
 
     both("1")
+    bench.ok("delete", "-y")
+    bench.ok("rollback", "--app", "b", "-y")  # with the namespace that it lies in
+    assert data(api_server, bench, "a") is None and data(api_server, bench, "b") == {"x": "1"}
+    assert bench.sbkube("rollback", "--app", "c", "-y").code == 2
+    assert bench.sbkube("delete", "--app", "c", "-y").code == 2
+    both("1")
     both("2")
     bench.ok("rollback", "--app", "b", "-y")
     assert data(api_server, bench, "a") == {"x": "2"} and data(api_server, bench, "b") == {"x": "1"}
