@@ -118,3 +118,38 @@ def test_a_secrets_last_applied_annotation_is_masked(bench: Bench, api_server: H
         assert "planted-77" not in ran.out + ran.err
     live = get(api_server, "Secret", bench.namespace, "s")
     assert live is not None and LAST not in (live["metadata"].get("annotations") or {})
+
+
+def test_the_real_kubectl_hands_over_and_meets_no_conflict_later(bench: Bench, api_server: HttpCluster) -> None:
+    import subprocess
+
+    from clients import program
+
+    kubectl = program("kubectl")
+    namespace(bench, api_server)
+
+    def apply() -> None:
+        argv = [str(kubectl), f"--kubeconfig={bench.config}", "-n", bench.namespace, "apply", "-f", "k.yaml"]
+        done = subprocess.run(argv, cwd=bench.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    body = deployment("web")
+    body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "GONE", "value": "1"}]
+    bench.write("k.yaml", body)
+    apply()
+    app(bench, deployment("web"))
+    changes = bench.ok("plan", "-o", "json").json["apps"][0]["changes"]
+    paths = [f["path"] for c in changes for f in c["fields"] if f["path"].startswith("spec")]
+    assert paths == ["spec.template.spec.containers[name=c].env"]
+    bench.ok("apply", "-y")
+    live = get(api_server, "Deployment", bench.namespace, "web", "apps")
+    assert live is not None and "env" not in live["spec"]["template"]["spec"]["containers"][0]
+    assert bench.ok("plan", "--exit-status").code == 0
+    bench.write("k.yaml", deployment("web", replicas=2))
+    apply()
+    (field,) = [f for c in bench.ok("plan", "-o", "json").json["apps"][0]["changes"] for f in c["fields"]]
+    assert (field["path"], field["cause"], field["manager"]) == (
+        "spec.replicas",
+        "drift",
+        "kubectl-client-side-apply",
+    )
