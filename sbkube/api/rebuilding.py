@@ -13,6 +13,7 @@ from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
     from sbkube.engine.rebuild import Found
+    from sbkube.state.verify import Verdict
 
 
 class Rebuilding(Running):
@@ -24,6 +25,15 @@ class Rebuilding(Running):
 
         with before_any_write():
             return find(self.config, self.world, self.target)
+
+    def verify(self) -> Verdict:
+        """Whether the whole recorded history is the one that was recorded, also against what the cluster's Lease
+        names as the last deployment. Raises SurroundingsError when the cluster cannot be asked."""
+        from sbkube.engine.rebuild import last_deployment
+        from sbkube.state.verify import Anchor
+
+        with before_any_write():
+            return self.ledger.verify(Anchor(last_deployment(self.world, self.target)))
 
     def rebuild(self, found: Found, args: Mapping[str, Any] | None = None) -> DeploymentRecord:
         """Record what was found as the newest deployment, under the lock. From then on the database counts as one

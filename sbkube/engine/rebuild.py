@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.lock import lease_name
+from sbkube.engine.lock import LAST_DEPLOYMENT, lease_name
 from sbkube.engine.prune import is_release_storage, project_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
@@ -89,7 +89,7 @@ def find(config: ProjectConfig, world: Surroundings, target: LockTarget) -> Foun
         tuple(_app(config, target, name, apps[name], by_app.get(name)) for name in names),
         tuple(sorted(left_out)),
         tuple(sorted(set(unseen))),
-        _last_deployment(world, target),
+        last_deployment(world, target),
     )
 
 
@@ -174,9 +174,8 @@ def _found(key: ResourceKey, body: Json, *, helm: bool) -> FoundObject:
     return FoundObject(key, body, wanted or None)
 
 
-def _last_deployment(world: Surroundings, target: LockTarget) -> str:
-    from sbkube.engine.lock import LAST_DEPLOYMENT
-
+def last_deployment(world: Surroundings, target: LockTarget) -> str:
+    """The id that the project's Lease names as the newest deployment, "" where there is none."""
     lease = world.leases.read(target.namespace, lease_name(target))
     notes = ((lease or {}).get("metadata") or {}).get("annotations") or {}
     return str(notes.get(LAST_DEPLOYMENT) or "")

@@ -88,6 +88,21 @@ def test_what_exit_6_left_is_imported(bench: Bench, api_server: HttpCluster) -> 
     bench.ok("apply", "-y")
 
 
+def test_a_history_that_was_cut_off_at_its_end_shows_against_the_cluster(bench: Bench) -> None:
+    _two_projects_worth(bench)
+    bench.write("m.yaml", configmap("a", x="2"))
+    bench.ok("apply", "-y")
+    newest = bench.ok("history", "-o", "json").json["deployments"][0]["deployment_id"]
+    with sqlite3.connect(os.environ["SBKUBE_STATE_URL"]) as database:
+        for table in ("deployed_resources", "helm_releases", "events", "app_deployments"):
+            database.execute(f"delete from {table} where deployment_id = (select max(id) from deployments)")
+        database.execute("delete from deployments where deployment_id = ?", (newest,))
+        database.execute("delete from closings where deployment_id = ?", (newest,))
+    ran = bench.sbkube("state", "verify")
+    assert ran.code == 1 and newest in ran.out and "removed" in ran.out
+    assert "intact" in bench.ok("state", "verify", "--context", "no-such-context").out  # nobody there to tell
+
+
 def test_old_deployments_are_forgotten_and_nothing_else(bench: Bench) -> None:
     bench.write("fixed.yaml", configmap("fixed", x="1"))
     for number in range(4):

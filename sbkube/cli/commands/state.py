@@ -14,7 +14,7 @@ from sbkube.cli.execution import arguments
 from sbkube.cli.options import Command
 from sbkube.cli.places import place
 from sbkube.cli.session import Session
-from sbkube.errors import UsageError
+from sbkube.errors import SurroundingsError, UsageError
 
 _TELL_EVERY = 2.0  # seconds
 
@@ -51,8 +51,12 @@ def upgrade(session: Session) -> int:
 
 @state.command("verify", cls=Command)
 def verify(session: Session) -> int:
-    """Check that what is recorded of ended deployments is what was recorded when they ended."""
-    verdict = session.api.verify_state(place(session))
+    """Check that what is recorded of ended deployments is what was recorded when they ended.
+
+    In a project's folder the cluster is asked too: its Lease names the last deployment, so that a history that was
+    cut off at its end shows.
+    """
+    verdict = _verdict(session)
     findings = [{"subject": f.subject, "message": f.message, "serious": f.serious} for f in verdict.findings]
 
     def text() -> str:
@@ -62,6 +66,17 @@ def verify(session: Session) -> int:
 
     session.emit("state-verify", lambda: {"ok": verdict.ok, "findings": findings}, text)
     return 0 if verdict.ok else 1
+
+
+def _verdict(session: Session) -> Any:
+    """In a project's folder also against its cluster, if that can be asked."""
+    if session.has_project():
+        try:
+            with session.project() as project:
+                return project.verify()
+        except SurroundingsError as error:
+            session.terminal.err(f"without the cluster: {error}")
+    return session.api.verify_state(place(session))
 
 
 @state.command("info", cls=Command)
