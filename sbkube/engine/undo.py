@@ -44,8 +44,7 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
         kept = world.ledger.detail(undo.to, target).deployment.deployment_id
         return world.ledger.since(kept, target)[1:]
     if undo.reference:
-        first = world.ledger.detail(undo.reference, target).deployment.deployment_id
-        return world.ledger.since(first, target)
+        return world.ledger.since(_beginning(world, target, world.ledger.detail(undo.reference, target)), target)
     number = 0
     while True:
         try:
@@ -56,18 +55,18 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
                 hint="see `sbkube history`",
             ) from None
         if changed_something(detail):
-            return _whole_story(world, target, detail)
+            first = _beginning(world, target, detail)
+            alone = first == detail.deployment.deployment_id
+            return (detail,) if alone else world.ledger.since(first, target)
         number += 1
 
 
-def _whole_story(
-    world: Surroundings, target: LockTarget, detail: DeploymentDetail
-) -> tuple[DeploymentDetail, ...]:
-    """A resumed deployment is one with the interrupted ones that it goes on with."""
+def _beginning(world: Surroundings, target: LockTarget, detail: DeploymentDetail) -> str:
+    """A resumed deployment is one story with the interrupted ones that it goes on with: the id of the first."""
     first = detail.deployment
     while first.command == RESUME and first.parent:
         first = world.ledger.detail(first.parent, target).deployment
-    return (detail,) if first == detail.deployment else world.ledger.since(first.deployment_id, target)
+    return first.deployment_id
 
 
 def refuse_unknown(config: ProjectConfig, undo: Undo, details: Sequence[DeploymentDetail]) -> None:

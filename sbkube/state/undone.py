@@ -17,21 +17,25 @@ from sbkube.state.blobs import batches
 from sbkube.state.tables import app_deployments, deployments
 
 ROLLBACK = "rollback"
+RESUME = "resume"
 Target = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rollback:
-    """A rollback that succeeded: it undoes the deployments of its target from `first` to before `key`."""
+    """A rollback that succeeded: it undoes the deployments of its target from `first` to before `key`, but for
+    itself (`own`): what it goes on with, where it was resumed."""
 
     key: int
     name: str
     target: Target
     first: int
     restricted: bool
+    own: frozenset[int]
 
     def covers(self, row: Any) -> bool:
-        return self.target == _target(row) and self.first <= int(row.id) < self.key
+        within = self.first <= int(row.id) < self.key and int(row.id) not in self.own
+        return within and self.target == _target(row)
 
 
 def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
@@ -49,25 +53,27 @@ def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
 def _effective(conn: Connection) -> list[_Rollback]:
     """Rollbacks that are not undone themselves, newest first."""
     c = deployments.c
-    columns = (c.id, c.deployment_id, c.parent, c.project, c.cluster_uid, c.namespace, c.command_args)
-    done = (c.purpose == ROLLBACK, c.status == DeploymentStatus.SUCCESS.value, c.parent.is_not(None))
-    rows = conn.execute(select(*columns).where(*done).order_by(c.id.desc())).all()
-    if not rows:
-        return []
+    columns = (c.id, c.deployment_id, c.parent, c.project, c.cluster_uid, c.namespace, c.command, c.status)
+    query = select(*columns, c.command_args).where(c.purpose == ROLLBACK, c.parent.is_not(None))
+    rows = {row.deployment_id: row for row in conn.execute(query.order_by(c.id.desc()))}
     starts: dict[str, int] = {}
-    for part in batches(row.parent for row in rows):
-        starts |= {
-            r.deployment_id: r.id
-            for r in conn.execute(select(c.deployment_id, c.id).where(c.deployment_id.in_(part)))
-        }
+    for part in batches(row.parent for row in rows.values()):
+        found = conn.execute(select(c.deployment_id, c.id).where(c.deployment_id.in_(part)))
+        starts |= {row.deployment_id: row.id for row in found}
     effective: list[_Rollback] = []
-    for row in rows:
-        args = row.command_args or {}
-        restricted = bool(args.get("apps")) or args.get("scope") == "app"
-        first = starts.get(row.parent)
+    for row in rows.values():
+        if row.status != DeploymentStatus.SUCCESS.value:
+            continue
+        own, base = {int(row.id)}, row
+        while base.command == RESUME and base.parent in rows:
+            base = rows[base.parent]
+            own.add(int(base.id))
+        first = starts.get(base.parent)
         if first is None or any(known.covers(row) for known in effective):
             continue
-        effective.append(_Rollback(row.id, row.deployment_id, _target(row), first, restricted))
+        args = base.command_args or {}
+        restricted = bool(args.get("apps")) or args.get("scope") == "app"
+        effective.append(_Rollback(row.id, row.deployment_id, _target(row), first, restricted, frozenset(own)))
     return effective
 
 

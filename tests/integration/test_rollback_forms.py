@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from integration.conftest import Bench
 from integration.test_apply import get
+from integration.test_crash import _start, _until
 from shapes import WEB_CHART, WEB_VALUES, configmap, deployment
 
 from sbkube.edges.cluster import HttpCluster
@@ -316,6 +318,24 @@ def test_labels_on_an_earlier_release_are_taken_off_again(bench: Bench, api_serv
     live = get(api_server, "ConfigMap", bench.namespace, "web-page")
     assert live is not None and live["data"] == {"greeting": "one"}
     assert "sbkube.dev/project" not in live["metadata"]["labels"]
+
+
+def test_a_resumed_deployment_is_undone_as_one_story(bench: Bench, api_server: HttpCluster) -> None:
+    deploy(bench, configmap("a", x="1"))
+    bench.write("m.yaml", [configmap("a", x="2"), deployment("slow", ready_after="4")])
+    bench.write("b.yaml", configmap("b", x="1"))
+    apps: dict[str, Any] = {n: {"type": "yaml", "manifests": [f"{f}.yaml"]} for n, f in (("a", "m"), ("b", "b"))}
+    apps["b"]["depends_on"] = ["a"]
+    bench.project(apps, timeout=60)
+    run = _start(bench, "apply", "-y")
+    _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
+    run.send_signal(signal.SIGINT)
+    assert run.wait(timeout=30) == 130
+    bench.ok("resume", "-y")
+    assert data(api_server, bench, "b") == {"x": "1"}
+    bench.ok("rollback", "-y")
+    assert data(api_server, bench, "a") == {"x": "1"} and data(api_server, bench, "b") is None
+    assert get(api_server, "Deployment", bench.namespace, "slow", "apps") is None
 
 
 @pytest.mark.parametrize("words", [("rollback", "nothing-of-that-name"), ("rollback", "--to", "latest~99")])

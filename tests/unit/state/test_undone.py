@@ -28,7 +28,7 @@ DATA = DeploymentCreate(
 def run(tracker: DeploymentTracker, *ops: Operation, fails: bool = False, parent: str = "", **args: Any) -> str:
     """A deployment of these operations, a rollback if it has a parent; gives its id."""
     purpose = "rollback" if parent else "apply"
-    data = replace(DATA, command=purpose, command_args=args)
+    data = replace(DATA, command=args.pop("command", purpose), command_args=args)
     lock = tracker.acquire(TARGET, purpose)
     journal = tracker.begin(data, plan_of(*ops, purpose=purpose, parent=parent), lock)
     for op in ops:
@@ -81,3 +81,10 @@ def test_a_rollback_of_some_apps_undoes_what_only_they_took_part_in(tracker: Dep
     assert undone(tracker) == {only: back}
     back = run(tracker, WEB, DB, parent=both, scope="app")
     assert undone(tracker)[both] == back
+
+
+def test_a_resumed_rollback_undoes_what_the_interrupted_one_was_to_undo(tracker: DeploymentTracker) -> None:
+    first = run(tracker, WEB)
+    cut_off = run(tracker, WEB, parent=first, fails=True)
+    resumed = run(tracker, WEB, parent=cut_off, command="resume")
+    assert undone(tracker) == {first: resumed}
