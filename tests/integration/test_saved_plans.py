@@ -82,7 +82,7 @@ def test_what_moved_is_listed_and_nothing_is_touched(bench: Bench, api_server: H
     assert "the live object has changed since: data.theirs" in told["ConfigMap/a"]
     assert "was left alone, now it is to change" in told["ConfigMap/b"]
     assert "was to create, now it is" in told["ConfigMap/c"]
-    assert "was part of the plan, now it is not" in told["ConfigMap/d"]
+    assert "was to delete, now it is left alone" in told["ConfigMap/d"]
     assert "by hand" not in ran.out
     assert data(api_server, bench, "a") == {"x": "1", "theirs": "by hand"}
 
