@@ -76,7 +76,7 @@ class Running(Undoing):
         try:
             self._refuse_stale()
             if plan.purpose == "apply":
-                self.catalogue.lock.save(whole=plan.purpose == "apply" and not (args or {}).get("apps"))
+                self.catalogue.lock.save(whole=not (args or {}).get("apps"))
             with before_any_write():
                 interrupted = settle_interrupted(world, self.target)
             for settled in interrupted:

@@ -36,7 +36,8 @@ def compare(
     *,
     owners: Mapping[str, Any] | None = None,
 ) -> tuple[FieldChange, ...]:
-    """Every field that differs, in document order; None stands for an absent object.
+    """Every field that differs, in document order; None stands for an absent object. Items of a list that only
+    changed places are told by the list's path, with their names in both orders.
 
     Each names its newest owner, another than `manager` where there is one, as `owners` (default: `before`) has it
     in its managed fields.
@@ -105,6 +106,10 @@ def _walk_list(
         shown = ",".join(f"{k}={v}" for k, v in ident)
         a, b = before.get(ident, _ABSENT), after.get(ident, _ABSENT)
         yield from _walk(a, b, (*at, _Step(f"[{shown}]", b if a is _ABSENT else a)))
+    kept_before, kept_after = [i for i in before if i in after], [i for i in after if i in before]
+    if kept_before != kept_after:
+        # The order of containers and variables counts: init containers run in it, variables refer back.
+        yield at, [_only_value(i) for i in kept_before], [_only_value(i) for i in kept_after]
 
 
 def _item_names(*lists: Iterable[Any]) -> tuple[str, ...] | None:
@@ -124,6 +129,10 @@ def _identifies(items: list[Any], names: tuple[str, ...]) -> bool:
 
 def _item_id(item: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
     return tuple((name, item[name]) for name in names if name in item)
+
+
+def _only_value(ident: tuple[tuple[str, Any], ...]) -> str:
+    return "/".join(str(value) for _, value in ident)
 
 
 _STEPS = re.compile(r"""\.?([\w-]+)|\[(?:'([^']*)'|"([^"]*)")\]|\[([^\]]*)\]""")

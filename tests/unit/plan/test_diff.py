@@ -78,9 +78,11 @@ def test_another_manager_is_named_before_us() -> None:
     assert (change.manager, change.operation) == ("other", "Apply")
 
 
-def test_the_order_of_told_apart_items_does_not_show() -> None:
-    one, two = {"name": "a", "value": "1"}, {"name": "b", "value": "2"}
-    assert diff.compare({"env": [one, two]}, {"env": [two, one]}) == ()
+def test_items_that_changed_places_are_told_by_the_list() -> None:
+    one, two, three = ({"name": name, "value": "1"} for name in "abc")
+    (change,) = diff.compare({"env": [one, two]}, {"env": [two, one]})
+    assert (change.path, change.before, change.after) == ("env", ["a", "b"], ["b", "a"])
+    assert [c.path for c in diff.compare({"env": [one, two]}, {"env": [one, three, two]})] == ["env[name=c]"]
 
 
 def test_paths_lead_to_their_values_and_can_be_left_out() -> None:
