@@ -68,6 +68,9 @@ class Leases:
         self.taken = True
         return 1
 
+    def read(self, *_: Any) -> None:
+        """Nobody has left a word on it."""
+
     def renew(self, *_: Any) -> None:
         pass
 
