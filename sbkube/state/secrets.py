@@ -141,7 +141,13 @@ def load_key(environ: Mapping[str, str], file: Path | None, *, create: bool) -> 
         _write_new(file, new_key_text())
     if file.stat().st_mode & 0o077 and os.name == "posix":
         raise StateError("the key file can be read by others", subject=str(file), hint=f"chmod 600 {file}")
-    return parse_key(file.read_text(), str(file))
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        hint = f"make it yours and readable, or set {KEY_VARIABLE}"
+        raise StateError(f"the key file cannot be read: {reason}", subject=str(file), hint=hint) from error
+    return parse_key(text, str(file))
 
 
 def write_keys(file: Path, texts: Sequence[str]) -> None:

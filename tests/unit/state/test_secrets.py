@@ -83,3 +83,16 @@ def test_several_keys_stand_beside_each_other():
     assert key.named("0000") is None
     with pytest.raises(StateError, match="not base64"):
         parse_key(f"{first}, nonsense!", "x")
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
+    file = tmp_path / "key"
+    file.mkdir(mode=0o700)
+    with pytest.raises(StateError, match="cannot be read") as caught:
+        load_key({}, file, create=True)
+    assert caught.value.subject == str(file) and "SBKUBE_STATE_KEY" in caught.value.hint
+    other = tmp_path / "binary"
+    other.write_bytes(b"\xff\xfe")
+    other.chmod(0o600)
+    with pytest.raises(StateError, match="no text"):
+        load_key({}, other, create=True)
