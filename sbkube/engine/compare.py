@@ -14,7 +14,7 @@ from sbkube.errors import ClusterError, ClusterForbidden, Problem
 from sbkube.models.deployment_state import LockTarget, ResourceRecord
 from sbkube.models.plan import Change, Effect, FieldChange
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import answers, classify, diff, labels, migrate, recreate
+from sbkube.plan import answers, classify, definitions, diff, labels, migrate, recreate
 from sbkube.plan.classify import Past, Verdict
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.ports import Json, Recorded
@@ -154,10 +154,30 @@ class Comparer:
                 f"remove it there first, or take it: sbkube adopt {wanted.key.kind}/{wanted.key.name} --force",
             )
             return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
+        if live is not None and definitions.is_definition(live) and (problems := self._unsafe(wanted, live)):
+            return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=problems)
         try:
             return self._dry_run(wanted, live, terms)
         except (ClusterError, ClusterForbidden) as error:
             return self._refused(wanted, live, error, terms)
+
+    def _unsafe(self, wanted: Desired, live: Json) -> tuple[Problem, ...]:
+        """What an upgrade of a CRD would break; nothing can break while there are no objects of its kind."""
+        found = definitions.hazards(live, wanted.body)
+        if not found or not self._has_objects(live):
+            return ()
+        return tuple(
+            _problem(wanted, f"there are objects of this kind, and {why}", definitions.HINT) for why in found
+        )
+
+    def _has_objects(self, definition: Json) -> bool:
+        spec = definition["spec"]
+        served = next((v["name"] for v in spec.get("versions") or () if v.get("served")), None)
+        kind = self._world.cluster.resource_type(f"{spec['group']}/{served}", spec["names"]["kind"])
+        try:
+            return kind is not None and bool(self._world.cluster.list(kind))
+        except (ClusterError, ClusterForbidden):
+            return True  # who may not look must assume that there are some
 
     def _untouched(self, wanted: Desired, live: Json, terms: Terms) -> bool:
         """Same intent as recorded, and the live object is as it was right after: nothing to ask the server."""
