@@ -9,6 +9,7 @@ from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import DeploymentNotFound, UsageError
 from sbkube.models.deployment_state import (
+    RESUME,
     DeploymentDetail,
     DeploymentStatus,
     HelmReleaseRecord,
@@ -18,7 +19,6 @@ from sbkube.models.deployment_state import (
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
 
-RESUME = "resume"
 _WENT_WELL = frozenset({DeploymentStatus.SUCCESS, DeploymentStatus.PENDING})
 
 

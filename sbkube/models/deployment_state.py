@@ -12,6 +12,7 @@ from sbkube.models.outcome import OpState
 from sbkube.models.resource import ResourceKey
 
 T = TypeVar("T")
+RESUME = "resume"  # the command under which an interrupted deployment is gone on with
 
 
 class DeploymentStatus(StrEnum):
@@ -157,8 +158,9 @@ class HelmReleaseCreate:
 class DeploymentRecord:
     """A deployment as recorded; `id` is the integer key, `deployment_id` the public one; times are aware UTC.
 
-    `rolled_back_by` is the id of the deployment that undid all of it and was not undone itself. It is derived when
-    a record is read: the status stays the one that the deployment ended with.
+    `rolled_back_by` is the id of the deployment that undid all of it and was not undone itself, `resumed_by` that of
+    the one that went on with it. Both are derived when a record is read: the status stays the one that the
+    deployment ended with.
     """
 
     id: int
@@ -188,6 +190,12 @@ class DeploymentRecord:
     plan_digest: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
     rolled_back_by: str = ""
+    resumed_by: str = ""
+
+    @property
+    def resumes(self) -> str:
+        """The interrupted deployment that this one went on with, "" for none."""
+        return (self.parent or "") if self.command == RESUME else ""
 
 
 @dataclass(frozen=True, slots=True)

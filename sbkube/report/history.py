@@ -30,7 +30,8 @@ def word(status: DeploymentStatus, ink: Ink) -> str:
 def fate(record: DeploymentRecord, ink: Ink) -> str:
     """The status, and whether it was rolled back since: `rolled back`, or `failed, undone`."""
     if not record.rolled_back_by:
-        return word(record.status, ink)
+        resumed = f", {ink.paint('resumed', STYLES[DeploymentStatus.SUCCESS])}" if record.resumed_by else ""
+        return word(record.status, ink) + resumed
     if record.status is DeploymentStatus.SUCCESS:
         return word(DeploymentStatus.ROLLED_BACK, ink)
     return f"{word(record.status, ink)}, {ink.paint('undone', STYLES[DeploymentStatus.ROLLED_BACK])}"

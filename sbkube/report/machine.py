@@ -151,6 +151,7 @@ def deployment(record: DeploymentRecord) -> Document:
         "counts": dict(record.counts),
         "parent": record.parent,
         "rolled_back_by": record.rolled_back_by or None,
+        "resumed_by": record.resumed_by or None,
         "dry_run": record.dry_run,
         "operator": record.operator,
         "host": record.host,

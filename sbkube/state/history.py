@@ -29,7 +29,7 @@ from sbkube.state.tables import (
     events,
     helm_releases,
 )
-from sbkube.state.undone import undone_by
+from sbkube.state.undone import resumed_by, undone_by
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
 RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
@@ -94,7 +94,11 @@ def _records(conn: Connection, query: Select[Any], store: BlobStore) -> tuple[De
     names = {name for row in found for name in (row.config_blob, row.sources_blob) if name}
     values = store.load(conn, dict.fromkeys(names, ""))
     undone = undone_by(conn, found)
-    return tuple(rows.deployment_record(row, values, undone.get(row.id, "")) for row in found)
+    resumed = resumed_by(conn, found)
+    return tuple(
+        rows.deployment_record(row, values, undone.get(row.id, ""), resumed.get(row.deployment_id, ""))
+        for row in found
+    )
 
 
 def of_target(target: LockTarget | None) -> list[Any]:

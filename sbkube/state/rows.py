@@ -22,8 +22,10 @@ Row = Any
 Values = Mapping[str, Any]
 
 
-def deployment_record(row: Row, values: Values, rolled_back_by: str = "") -> DeploymentRecord:
-    """A row of `deployments`; `values` has the blobs by name. What rolled it back is told by later rows."""
+def deployment_record(
+    row: Row, values: Values, rolled_back_by: str = "", resumed_by: str = ""
+) -> DeploymentRecord:
+    """A row of `deployments`; `values` has the blobs by name. What came of it since is told by later rows."""
     return DeploymentRecord(
         id=row.id,
         deployment_id=row.deployment_id,
@@ -52,6 +54,7 @@ def deployment_record(row: Row, values: Values, rolled_back_by: str = "") -> Dep
         plan_digest=row.plan_digest,
         counts=row.counts or {},
         rolled_back_by=rolled_back_by,
+        resumed_by=resumed_by,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.models.deployment_state import RESUME, DeploymentStatus
 from sbkube.state.blobs import batches
 from sbkube.state.tables import app_deployments, deployments
 
@@ -47,6 +47,16 @@ def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
             if rollback.covers(row) and _changed(row) and _whole(conn, rollback, row):
                 result[int(row.id)] = rollback.name
                 break
+    return result
+
+
+def resumed_by(conn: Connection, found: Sequence[Any]) -> dict[str, str]:
+    """Public id of a deployment → that of the newest that went on with it; `found` are rows of `deployments`."""
+    c = deployments.c
+    result: dict[str, str] = {}
+    for part in batches(row.deployment_id for row in found):
+        query = select(c.parent, c.deployment_id).where(c.command == RESUME, c.parent.in_(part)).order_by(c.id)
+        result |= {row.parent: row.deployment_id for row in conn.execute(query)}
     return result
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
+
+if TYPE_CHECKING:
+    from sbkube.models.deployment_state import DeploymentDetail
 
 
 @click.command("show", cls=Command)
@@ -26,11 +32,25 @@ def show_deployment(session: Session, reference: str) -> int:
     if session.has_project():
         with session.project() as project:
             found = project.show(reference)
+            parts = story(found, project.show)
     else:
         found = session.api.show(reference, session.options.state_url)
-    session.emit(
-        "show",
-        lambda: machine.detail(found),
-        lambda: report.render(found, ink=session.ink, diffs=session.options.verbose),
-    )
+        parts = story(found, lambda name: session.api.show(name, session.options.state_url))
+
+    def text() -> str:
+        rendered = (report.render(part, ink=session.ink, diffs=session.options.verbose) for part in parts)
+        return "\n\n".join(rendered)
+
+    names = [part.deployment.deployment_id for part in parts]
+    session.emit("show", lambda: {**machine.detail(found), "story": names}, text)
     return 0
+
+
+def story(found: DeploymentDetail, fetch: Callable[[str], DeploymentDetail]) -> list[DeploymentDetail]:
+    """An interrupted deployment with those that went on with it, oldest first; for any other just itself."""
+    parts = [found]
+    while parts[0].deployment.resumes:
+        parts.insert(0, fetch(parts[0].deployment.resumes))
+    while parts[-1].deployment.resumed_by:
+        parts.append(fetch(parts[-1].deployment.resumed_by))
+    return parts
