@@ -158,8 +158,8 @@ class HelmReleaseCreate:
 class DeploymentRecord:
     """A deployment as recorded; `id` is the integer key, `deployment_id` the public one; times are aware UTC.
 
-    `rolled_back_by` is the id of the deployment that undid all of it and was not undone itself, `resumed_by` that of
-    the one that went on with it. Both are derived when a record is read: the status stays the one that the
+    `rolled_back_by` is the id of the deployment that undid all of it and was not undone itself, `resumed_by` that
+    of the one that went on with it. Both are derived when a record is read: the status stays the one that the
     deployment ended with.
     """
 
