@@ -17,7 +17,6 @@ from sbkube.state.blobs import batches
 from sbkube.state.tables import app_deployments, deployments
 
 ROLLBACK = "rollback"
-RESUME = "resume"
 Target = tuple[str, str, str]
 
 
