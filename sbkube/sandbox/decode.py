@@ -9,6 +9,7 @@ from typing import Any
 
 from sbkube.sandbox import crds
 from sbkube.sandbox.kinds import Kind
+from sbkube.sandbox.quantities import NoQuantity, canonical
 from sbkube.sandbox.schema import Type, builtin, metadata_type, type_of
 from sbkube.sandbox.status import StatusError
 
@@ -195,9 +196,9 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
         limit = 1 << (31 if kind.format == "int32" else 63)
         good = isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit
     elif wanted == "quantity":
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)
-        good = isinstance(value, str)
+        good = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+        if good:
+            return _quantity(str(value))
     elif wanted == "int-or-string":
         good = isinstance(value, (int, str)) and not isinstance(value, bool)
     else:
@@ -210,6 +211,13 @@ def _scalar(kind: Type, value: Any, path: str) -> Any:
         name = f"number {value}" if wanted == "integer" and name == "number" else name
         raise WrongType(f"json: cannot unmarshal {name} into Go struct field {_last(path)} of type {go}")
     return value
+
+
+def _quantity(text: str) -> str:
+    try:
+        return canonical(text)
+    except NoQuantity as error:
+        raise WrongType(str(error)) from None
 
 
 def _check_base64(text: str) -> None:
