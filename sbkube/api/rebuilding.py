@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import before_any_write
 from sbkube.api.running import Running
+from sbkube.errors import PlanOvertaken
 from sbkube.models.deployment_state import DeploymentRecord
 from sbkube.models.plan import Plan
 
@@ -37,8 +38,10 @@ class Rebuilding(Running):
 
     def rebuild(self, found: Found, args: Mapping[str, Any] | None = None) -> DeploymentRecord:
         """Record what was found as the newest deployment, under the lock. From then on the database counts as one
-        that knows what the cluster's Lease names as the last deployment."""
+        that knows what the cluster's Lease names as the last deployment. Raises PlanOvertaken when somebody has
+        deployed since it was found."""
         from sbkube.engine.lock import RunLock
+        from sbkube.engine.rebuild import last_deployment
         from sbkube.state.rebuilding import record
 
         lock = RunLock(self.world, self.target, "rebuild", cluster_lock=not self._where.no_cluster_lock)
@@ -46,11 +49,15 @@ class Rebuilding(Running):
         try:
             with before_any_write():
                 lock.attach()
+                newest = last_deployment(self.world, self.target)
+            if newest != found.last_deployment:
+                raise PlanOvertaken(f"{newest} was deployed since we looked", hint="run the command again")
             info = self.cluster_info()
             plan = Plan(self.config.name, self.target.namespace, "rebuild", info.name, info.uid)
             data = self._describe(plan, "rebuild", args)
             data = replace(data, origin={**data.origin, "after": found.last_deployment})
             made = record(self.ledger.database, data, found.apps)
+            lock.unseen = ()  # whatever others have deployed meanwhile has just been found
         finally:
             lock.release(made)
         return made

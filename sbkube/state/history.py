@@ -60,8 +60,6 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
         query = query.where(table.namespace == filters.namespace)
     if filters.project:
         query = query.where(table.project == filters.project)
-    if filters.status:
-        query = query.where(table.status == DeploymentStatus(filters.status).value)
     if filters.since:
         query = query.where(table.created_at >= filters.since)
     if filters.until:
@@ -69,9 +67,20 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
     if filters.app_name:
         apps = select(app_deployments.c.deployment_id).where(app_deployments.c.app_name == filters.app_name)
         query = query.where(table.id.in_(apps))
+    if filters.status:
+        query = _of_status(conn, query, DeploymentStatus(filters.status))
     # Keys follow time within a project on a cluster; between them, after an import, only the time tells.
     query = query.order_by(*_newest_first(filters)).offset(filters.offset or None).limit(filters.limit)
     return _records(conn, query, store)
+
+
+def _of_status(conn: Connection, query: Select[Any], status: DeploymentStatus) -> Select[Any]:
+    """What was rolled back is derived, so its rows are looked for; all other statuses are stored."""
+    if status is not DeploymentStatus.ROLLED_BACK:
+        return query.where(deployments.c.status == status.value)
+    found = conn.execute(query).all()
+    stored = {int(row.id) for row in found if row.status == status.value}  # of the earlier tool
+    return query.where(deployments.c.id.in_(sorted(stored | undone_by(conn, found).keys())))
 
 
 def _newest_first(filters: Filters) -> tuple[Any, ...]:

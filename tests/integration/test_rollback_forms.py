@@ -344,3 +344,13 @@ def test_what_is_not_there_is_said(bench: Bench, words: tuple[str, ...]) -> None
     ran = bench.sbkube(*words, "-y", "-o", "json")
     assert ran.code == ran.json["exit_code"] == 5
     assert ran.json["error"] == "deployment-not-found"
+
+
+def test_history_can_be_asked_for_what_was_rolled_back(bench: Bench) -> None:
+    for x in ("1", "2"):
+        deploy(bench, configmap("a", x=x))
+    bench.ok("rollback", "-y")
+    documents = bench.ok("history", "-o", "json").json["deployments"]
+    (undone,) = bench.ok("history", "--status", "rolled_back", "-o", "json").json["deployments"]
+    assert undone["deployment_id"] == documents[1]["deployment_id"]
+    assert undone["rolled_back_by"] == documents[0]["deployment_id"]
