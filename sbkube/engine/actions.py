@@ -203,7 +203,7 @@ def migrate_object(operation: Operation, hands: Hands) -> Done:
     for _ in range(TRIES):
         if before is None or before["metadata"].get("uid") != operation.uid:
             raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409)
-        managers = migrate.predecessors(before)
+        managers = migrate.unfinished(before, operation.desired)
         if not managers:
             return Done(before=before, after=before, note="it was taken over already")
         try:

@@ -158,7 +158,8 @@ class _Adoption:
         planned = plan_release(name, wanted, tools, self.terms)
         self.problems.extend(problem for c in planned.refused for problem in c.problems)
         if not planned.steps:
-            return ReleasePlan(planned.changes, (_storage_step(name, current, wanted),))
+            step = _storage_step(name, current, wanted)
+            return ReleasePlan((*planned.changes, *step.operation.changes), (step,))
         if not (self.wish.force or planned.refused):
             self.problems.append(_differing(name, where, planned.changes, app))
         return planned

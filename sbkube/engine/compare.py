@@ -209,7 +209,7 @@ class Comparer:
             after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=True)
             change = _change(wanted, Effect.CREATE, None, answers.settled(after, wanted.body))
             return Compared(change, wanted.body)
-        taken = migrate.predecessors(live, terms.manager)
+        taken = migrate.predecessors(live, terms.manager, handed=wanted.key.identity in terms.handed)
         body = wanted.body
         after, verdict = self._judge(wanted.key, body, live, terms, taken)
         left = verdict.left
@@ -218,27 +218,33 @@ class Comparer:
             after, verdict = self._judge(wanted.key, body, live, terms, taken)
         problems = tuple(_conflict(wanted, f) for f in verdict.conflicts)
         fields = verdict.fields + verdict.conflicts
-        note = _remarks(taken if fields else (), verdict, left)
+        untracked = not live["metadata"].get("managedFields")
+        note = _remarks(taken if fields else (), verdict, left, untracked=untracked and bool(fields))
         effect = Effect.CHANGE if fields else Effect.UNCHANGED
         change = _change(wanted, effect, live, diff.significant(after), fields, note)
-        force = verdict.force or (wanted.key.identity in terms.handed and terms.manager == MANAGER)
+        # What nobody owns belongs to "before-first-apply" for the server, which is as good as nobody.
+        force = verdict.force or untracked or (wanted.key.identity in terms.handed and terms.manager == MANAGER)
         return Compared(change, body, force, problems, taken if fields else (), left)
 
     def _judge(
         self, key: ResourceKey, body: Mapping[str, Any], live: Json, terms: Terms, taken: tuple[str, ...]
     ) -> tuple[Json, Verdict]:
         """The object after takeover and apply, as the server says, and what to think of each difference."""
-        after = self._world.cluster.dry_run_apply(body, manager=terms.manager, force=True)
+        after = answer = self._world.cluster.dry_run_apply(body, manager=terms.manager, force=True)
         if taken:
             # A dry run can take one step only: the second, giving up fields, is computed, and then the server
             # is asked what it would make of that (defaults come back).
             steps = migrate.replacement(live, migrate.given_up(after, taken))
             after = self._world.cluster.dry_run_patch(key, steps, manager=terms.manager) if steps else live
         changes = diff.compare(live, after, terms.manager)
+        unasked = diff.untouched(live, after, answer, terms.manager) if changes else frozenset()
+        unasked |= {c.path for c in changes if diff.is_order(c, live)}  # an order belongs to nobody
         past = self._past(key, live, terms) if changes else Past()
         others = (MANAGER, HELM_MANAGER) if key.identity in terms.handed else ()
         before = (*taken, *others)
-        verdict = classify.classify(changes, past, force=terms.force, manager=terms.manager, predecessors=before)
+        verdict = classify.classify(
+            changes, past, force=terms.force, manager=terms.manager, predecessors=before, unasked=unasked
+        )
         return after, verdict
 
     def _past(self, key: ResourceKey, live: Json, terms: Terms) -> Past:
@@ -249,7 +255,8 @@ class Comparer:
         if row is None or row.after is None:
             return Past(recorded=True)
         moved = classify.moved_since(row.after, live, terms.manager)
-        return Past(recorded=True, moved=frozenset(f.path for f in moved))
+        order = frozenset(f.path for f in moved if diff.is_order(f, live))
+        return Past(recorded=True, moved=frozenset(f.path for f in moved) - order, reordered=order)
 
     def _recorded_images(self) -> Mapping[tuple[str, str, str, str], ResourceRecord]:
         """Images of everything recorded, read when the first difference shows."""
@@ -353,11 +360,12 @@ def left_problem(wanted: Desired, left: Sequence[FieldChange]) -> Problem:
     return _problem(wanted, f"the chart sets what others are there to set: {named}", hint)
 
 
-def _remarks(taken: Sequence[str], verdict: Verdict, left: Sequence[FieldChange]) -> str:
+def _remarks(taken: Sequence[str], verdict: Verdict, left: Sequence[FieldChange], *, untracked: bool) -> str:
     """What a person must know of a change beside its fields."""
     parts = [f"takes over from {', '.join(taken)}"] if taken else []
     parts += [f"takes {f.path} from {f.manager}" for f in verdict.taken]
     parts += [f"{f.path} is left to {f.manager}" for f in left]
+    parts += ["nobody owns its fields, so what the file leaves out stays"] if untracked else []
     return "; ".join(parts)
 
 

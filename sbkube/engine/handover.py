@@ -65,7 +65,7 @@ def hand_over(operation: Operation, hands: Hands) -> Done:
         if before is None or before["metadata"].get("uid") != operation.uid:
             raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409)
         have = before["metadata"].get("labels") or {}
-        kept = {name: value for name, value in have.items() if name in (labels.PROJECT, labels.APP)}
+        kept = {name: value for name, value in have.items() if name in labels.OWNERSHIP}
         steps = migrate.steps(before, migrate.handed_over(before, kept))
         for name in ("labels", "annotations"):
             value = {**(before["metadata"].get(name) or {}), **(marks.get(name) or {})}

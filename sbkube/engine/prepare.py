@@ -251,6 +251,9 @@ class Preparation:
         for change in changes:
             if change.effect is Effect.DELETE or change.key.kind in PASSIVE:
                 continue
+            if change.key.kind == "CustomResourceDefinition" and change.effect is not Effect.UNCHANGED:
+                result.append(change.key)  # whatever the app waits for: others may use the kind next
+                continue
             unhealthy = change.effect is Effect.UNCHANGED and not assess(change.before).ready
             if (change.key in own and (writes or unhealthy)) or (change.key not in own and released and unhealthy):
                 result.append(change.key)

@@ -17,7 +17,7 @@ from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import ProjectError
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Verb
-from sbkube.models.release import ReleaseRecord, ReleaseSpec
+from sbkube.models.release import RELEASE_STORAGE, ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
 from sbkube.plan.operations import ReleaseStep, Step, assemble_deletion, object_step, release_step
@@ -41,7 +41,7 @@ def own_objects(recorded: Mapping[ResourceKey, Recorded]) -> dict[ResourceKey, R
 
 def is_release_storage(key: ResourceKey) -> bool:
     """The Secret in which Helm keeps a revision."""
-    return key.kind == "Secret" and not key.group and key.name.startswith("sh.helm.release.v1.")
+    return key.kind == "Secret" and not key.group and key.name.startswith(RELEASE_STORAGE)
 
 
 def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
@@ -186,7 +186,7 @@ def known_releases(
 
 def _release_of(key: ResourceKey) -> str:
     """The release that a Secret of Helm's is a record of."""
-    return key.name.removeprefix("sh.helm.release.v1.").rpartition(".v")[0]
+    return key.name.removeprefix(RELEASE_STORAGE).rpartition(".v")[0]
 
 
 class Removal:

@@ -198,7 +198,7 @@ def _deleted(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdict
 def _migrated(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdict:
     if live is None or _meta(live).get("uid") != row.uid:
         return _foreign("deleted or replaced by somebody else since")
-    return _not_started() if migrate.predecessors(live) else _done(live)
+    return _not_started() if migrate.unfinished(live, row.intent) else _done(live)
 
 
 def _forgotten(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdict:

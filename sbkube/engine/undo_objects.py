@@ -25,6 +25,8 @@ from sbkube.ports import Recorded
 Body = Mapping[str, Any]
 Identity = tuple[str, str, str, str]
 _TAKE_AWAY = frozenset({Verb.DELETE.value, Verb.RECREATE.value})
+# What is done to Helm's record of a release as to any object: a release was taken apart, put together, adopted.
+_ON_STORAGE = frozenset({Verb.DELETE.value, Verb.APPLY.value, Verb.LABEL.value})
 _AFTER_RELEASE = 5  # a wave of its own, behind everything else of the app
 
 
@@ -79,7 +81,7 @@ class ObjectUndo:
         labelled: dict[Identity, ResourceRecord] = {}
         for detail in self._details:
             for row in sorted(detail.resources, key=lambda r: r.position):
-                helms = is_release_storage(row.key) and row.verb != Verb.DELETE
+                helms = is_release_storage(row.key) and row.verb not in _ON_STORAGE
                 if helms or not self._wanted(row):
                     continue
                 if row.verb == Verb.LABEL and took_effect(row):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+RELEASE_STORAGE = "sh.helm.release.v1."  # begins the name of the Secret that holds a revision: then NAME.vN
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpec:

@@ -6,7 +6,7 @@ What is then really forced is decided here, field by field.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,10 +22,11 @@ _SCALED, _INJECTED = "spec.replicas", "caBundle"
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the ledger knows of an object: whether we applied it, and at which paths it was `moved` since by others
-    (None: the images cannot be read, so nobody can tell)."""
+    (None: the images cannot be read, so nobody can tell). At `reordered` only the order of a list has changed."""
 
     recorded: bool = False
     moved: frozenset[str] | None = None
+    reordered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,13 @@ def classify(
     force: bool,
     manager: str = MANAGER,
     predecessors: Iterable[str] = (),
+    unasked: Collection[str] = (),
 ) -> Verdict:
     """Judge every difference of one object.
 
     `force` is the project's consent to take over fields. What `predecessors` own is taken over without a word:
-    their ownership is migrated to us in the same plan.
+    their ownership is migrated to us in the same plan. `unasked` are paths that we do not send: a webhook answers
+    an apply with changes there, so nothing can conflict.
     """
     ours = {"", manager, *predecessors}
     kept: list[FieldChange] = []
@@ -68,7 +71,7 @@ def classify(
         if _moved(change, past, ours):
             kind = left if left_to_owner(change, ours) else kept
             kind.append(replace(change, cause=Cause.DRIFT if kind is kept else Cause.THEIRS))
-        elif change.manager in ours or change.after is None:
+        elif change.manager in ours or change.after is None or change.path in unasked:
             # What only goes away belongs to nobody else, or the server would have kept it.
             kept.append(change)
         elif left_to_owner(change, ours):
@@ -84,6 +87,8 @@ def _moved(change: FieldChange, past: Past, ours: set[str]) -> bool:
         return False
     if past.moved is None:
         return change.manager not in ours
+    if change.path in past.reordered:
+        return True
     return any(_within(change.path, path) or _within(path, change.path) for path in past.moved)
 
 

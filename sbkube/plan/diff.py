@@ -47,6 +47,28 @@ def compare(
     return tuple(_attributed(step, (a, b), live, manager) for step, a, b in _walk(old, new, ()))
 
 
+def untouched(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any], answer: Mapping[str, Any], manager: str
+) -> frozenset[str]:
+    """Paths that differ though `manager` does not own them in `answer`, what the server made of its apply: a
+    webhook or a default changed them, nobody asked for it."""
+    tree = fieldset.owned_tree(answer, manager)
+    walked = _walk(significant(before) or {}, significant(after) or {}, ())
+    return frozenset(_path(at) for at, _, _ in walked if not fieldset.has(tree, tuple(s.element for s in at)))
+
+
+def is_order(change: FieldChange, body: Mapping[str, Any] | None) -> bool:
+    """The change tells that items of a list have changed places; `body` has the list."""
+    items, names = value_at(body, change.path), change.before
+    if not isinstance(items, list) or not isinstance(names, list):
+        return False
+    return bool(items) and isinstance(items[0], Mapping) and all(isinstance(name, str) for name in names)
+
+
+def _path(steps: tuple[_Step, ...]) -> str:
+    return "".join(step.text for step in steps).lstrip(".")
+
+
 def _attributed(
     steps: tuple[_Step, ...], values: tuple[Any, Any], live: Mapping[str, Any] | None, ours: str
 ) -> FieldChange:
@@ -55,7 +77,7 @@ def _attributed(
     last = max(others or owners, key=lambda o: o.time, default=_NOBODY)
     before, after = (None if value is _ABSENT else value for value in values)
     return FieldChange(
-        path="".join(step.text for step in steps).lstrip("."),
+        path=_path(steps),
         before=before,
         after=after,
         cause=Cause.OURS,

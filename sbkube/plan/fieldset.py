@@ -44,6 +44,11 @@ def owners(body: Mapping[str, Any] | None, path: Path) -> list[Owner]:
     return [owner for owner, tree in entries(body) if _descend(tree, path) is not None]
 
 
+def has(tree: Tree, path: Path) -> bool:
+    """The tree has the field at `path`, something below it, or the whole above it."""
+    return _descend(tree, path) is not None
+
+
 def _descend(tree: Tree, path: Path) -> Tree | None:
     node: Tree = tree
     for depth, element in enumerate(path):

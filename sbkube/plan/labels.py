@@ -8,6 +8,7 @@ from typing import Any
 PROJECT = "sbkube.dev/project"
 APP = "sbkube.dev/app"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+OWNERSHIP = (PROJECT, APP)
 DELETION = "sbkube.dev/deletion"
 RELEASE_NAME = "meta.helm.sh/release-name"
 RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"

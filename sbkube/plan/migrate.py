@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sbkube.plan import fieldset
-from sbkube.plan.labels import HELM_MANAGER, MANAGER
+from sbkube.plan.labels import HELM_MANAGER, MANAGER, OWNERSHIP, RELEASE_NAME
 
 Json = dict[str, Any]
 
@@ -24,19 +24,36 @@ _TOOLS = frozenset(
     }
 )  # fmt: skip
 _OURSELVES = frozenset({MANAGER})  # what we wrote by another way than apply
+# Stand for what was applied, by Helm to an object that leaves its release, by us to one that joins a release.
+RELEASE = "its release"
+PROJECT = "the project's own apply"
 
 
-def predecessors(live: Mapping[str, Any] | None, manager: str = MANAGER) -> tuple[str, ...]:
-    """Managers whose Update entries on an object go over to us; none once we have applied it, but for our own."""
+def predecessors(
+    live: Mapping[str, Any] | None, manager: str = MANAGER, *, handed: bool = False
+) -> tuple[str, ...]:
+    """Managers whose Update entries on an object go over to us; none once we have applied it, but for our own.
+
+    `handed`: the object changes hands between us and Helm, so what the other one has applied goes over too.
+    """
     entries = [owner for owner, _ in fieldset.entries(live) if not owner.subresource]
+    applied = {owner.manager for owner in entries if owner.operation == "Apply"}
+    other, giver = (HELM_MANAGER, RELEASE) if manager == MANAGER else (MANAGER, PROJECT)
+    handed = handed and other in applied
     if manager != MANAGER:  # Helm migrates its own entries, and no others
         wanted = frozenset({manager})
-    elif any(o.manager == manager and o.operation == "Apply" for o in entries):
-        wanted = _OURSELVES
+    elif manager in applied:
+        wanted = _OURSELVES | {HELM_MANAGER} if handed else _OURSELVES
     else:
         wanted = _OURSELVES | _TOOLS
     found = (o.manager for o in entries if o.operation == "Update" and o.manager in wanted)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([giver, *found] if handed else found))
+
+
+def unfinished(live: Mapping[str, Any] | None, planned: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Whose fields have still to go over to us, when the takeover was planned to leave these managed fields."""
+    ours = fieldset.owned_tree(planned, MANAGER).get("f:metadata") or {}
+    return predecessors(live, handed=f"f:{RELEASE_NAME}" in (ours.get("f:annotations") or {}))
 
 
 def merged(live: Mapping[str, Any], managers: Sequence[str], manager: str = MANAGER) -> list[Json]:
@@ -82,6 +99,8 @@ def given_up(after: Mapping[str, Any], managers: Sequence[str]) -> Json:
     """
     last: list[Json] = []
     managed: list[Json] = [{"f:metadata": {"f:name": {}, "f:namespace": {}}}]
+    if PROJECT in managers:  # tell whose it is, and stay
+        managed.append({"f:metadata": {"f:labels": {f"f:{name}": {} for name in OWNERSHIP}}})
     for entry in (after.get("metadata") or {}).get("managedFields") or ():
         (last if _taken(entry, managers) else managed).append(entry.get("fieldsV1") or {})
     pruned: Json = _prune(after, fieldset.union(*last), fieldset.union(*managed))
@@ -105,7 +124,10 @@ def _step(path: str, old: Any, new: Any) -> list[Json]:
 
 
 def _taken(entry: Mapping[str, Any], managers: Sequence[str]) -> bool:
-    return entry.get("operation") == "Update" and not entry.get("subresource") and entry.get("manager") in managers
+    if entry.get("operation") == "Update":
+        return not entry.get("subresource") and entry.get("manager") in managers
+    given = RELEASE in managers and _own(entry, HELM_MANAGER)
+    return given or (PROJECT in managers and _own(entry, MANAGER))
 
 
 def _own(entry: Mapping[str, Any], manager: str) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Subquery, and_, func, or_, select
 from sbkube.models.deployment_state import HelmReleaseRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
+from sbkube.models.release import RELEASE_STORAGE
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import KEPT, Recorded
 from sbkube.state import rows
@@ -78,8 +79,36 @@ def releases(conn: Connection, target: LockTarget) -> tuple[HelmReleaseRecord, .
         .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
         .order_by(c.id)
     )
-    found = (rows.release_record(row, row.app_name) for row in conn.execute(query))
-    return tuple(record for record in found if record.revision_after)
+    apart = _taken_apart(conn, target)
+    found = [
+        row for row in conn.execute(query) if row.deployment_id > apart.get((row.namespace, row.release_name), 0)
+    ]
+    records = (rows.release_record(row, row.app_name) for row in found)
+    return tuple(record for record in records if record.revision_after)
+
+
+def _taken_apart(conn: Connection, target: LockTarget) -> dict[tuple[str, str], int]:
+    """Releases (namespace, name) whose records we deleted one by one, and not put back → the deployment's key."""
+    c = deployed_resources.c
+    query = (
+        select(c.namespace, c.name, c.verb, c.deployment_id)
+        .join(deployments, deployments.c.id == c.deployment_id)
+        .where(
+            c.kind == "Secret",
+            c.name.startswith(RELEASE_STORAGE, autoescape=True),
+            c.state == OpState.APPLIED.value,
+            *of_target(target),
+        )
+        .order_by(c.id)
+    )
+    found: dict[tuple[str, str], int] = {}
+    for row in conn.execute(query):
+        release = (row.namespace, row.name.removeprefix(RELEASE_STORAGE).rpartition(".v")[0])
+        if row.verb == Verb.DELETE.value:
+            found[release] = row.deployment_id
+        elif row.verb != Verb.LABEL.value:
+            found.pop(release, None)
+    return found
 
 
 def _newest(target: LockTarget) -> Subquery:

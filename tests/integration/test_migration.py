@@ -12,6 +12,7 @@ from integration.test_conflicts import app, namespace, placed
 from shapes import configmap, deployment
 
 from sbkube.edges.cluster import HttpCluster
+from sbkube.models.resource import ResourceKey
 
 LAST = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -153,3 +154,21 @@ def test_the_real_kubectl_hands_over_and_meets_no_conflict_later(bench: Bench, a
         "drift",
         "kubectl-client-side-apply",
     )
+
+
+def test_an_object_without_owners_is_taken_and_said_so(bench: Bench, api_server: HttpCluster) -> None:
+    """From before servers kept owners, or after somebody has wiped them."""
+    namespace(bench, api_server)
+    api_server.create(placed(configmap("a", x="1", more="1"), bench), manager="kubectl-create")
+    wiped = [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]
+    api_server.patch(ResourceKey("", "v1", "ConfigMap", bench.namespace, "a"), wiped, manager="x")
+    app(bench, configmap("a", x="2"))
+    assert "what the file leaves out stays" in bench.ok("plan").out
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "2", "more": "1"}
+    assert bench.ok("plan", "--exit-status").code == 0
+    app(bench, configmap("a", z="1"))
+    bench.ok("apply", "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"z": "1", "more": "1"}

@@ -232,3 +232,22 @@ def test_a_release_whose_objects_may_not_be_read_is_still_upgraded(bench: Bench,
         fail(verb=verb, kind="ConfigMap", status=403, agent="sbkube/*")
     assert _change(bench.ok("plan", "-o", "json").json, "a")["effect"] == "unknown"
     bench.ok("apply", "-y")
+
+
+def test_a_kind_from_a_chart_that_is_not_waited_for_is_waited_for(bench: Bench, widgets: ResourceKey) -> None:
+    """Whoever uses it comes after its establishment, also where `wait: false` spares the rest."""
+    import yaml
+
+    from sbkube.api import Where, open_project
+
+    chart = bench.chart("op", {"crd.yaml": yaml.safe_dump(crd(bench))})
+    bench.write("w.yaml", widget(bench))
+    op = {"type": "helm", "chart": chart, "wait": False}
+    bench.project({"w": {"type": "yaml", "manifests": ["w.yaml"]}, "op": op}, helm_label_injection=False)
+    with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+        operations = {op.id: op for op in project.plan().operations}
+    (user,) = [op for op in operations.values() if op.key is not None and op.key.kind == "Widget"]
+    awaited = [key.kind for name in user.needs for key in operations[name].awaits]
+    assert "CustomResourceDefinition" in awaited
+    bench.ok("apply", "-y")
+    assert bench.ok("plan", "--exit-status").code == 0

@@ -78,3 +78,17 @@ def test_moved_since_names_value_manager_and_time_of_our_fields_only() -> None:
     live = _image({"ours": "2", "theirs": "2", "new": "1"}, {"f:other": {}}, edit)
     found = {f.path: (f.before, f.after, f.manager, f.time) for f in moved_since(after, live)}
     assert found == {"data.ours": ("1", "2", "kubectl-edit", "t1"), "data.gone": ("1", None, "", "")}
+
+
+def test_what_a_webhook_changes_without_being_asked_is_no_conflict() -> None:
+    verdict = classify([_by("operator", "spec.y"), _by("operator")], NEW, force=False, unasked={"spec.y"})
+    assert [f.path for f in verdict.conflicts] == ["spec.x"]
+    assert [f.path for f in verdict.fields] == ["spec.y"] and not verdict.force
+
+
+def test_another_order_of_a_list_says_nothing_of_its_items() -> None:
+    past = Past(recorded=True, moved=frozenset(), reordered=frozenset({"spec.x"}))
+    order, item = _by("kubectl-edit"), _by("operator", "spec.x[name=a].value")
+    verdict = classify([order, item], past, force=False)
+    assert verdict.fields[0].cause is Cause.DRIFT
+    assert [f.path for f in verdict.conflicts] == [item.path]

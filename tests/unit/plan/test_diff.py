@@ -96,3 +96,23 @@ def test_paths_lead_to_their_values_and_can_be_left_out() -> None:
     assert diff.value_at(body, path) == 2
     assert diff.value_at(diff.without(body, [path, "spec.nothing.there"]), path) is None
     assert body["spec"]["ports"][1]["x"] == 2  # type: ignore[index]
+
+
+def test_an_order_is_told_from_a_list_of_texts() -> None:
+    one, two = ({"name": name, "value": "1"} for name in "ab")
+    keyed, plain = {"env": [one, two]}, {"args": ["a", "b"]}
+    (change,) = diff.compare(keyed, {"env": [two, one]})
+    assert diff.is_order(change, keyed)
+    (change,) = diff.compare(plain, {"args": ["b", "a"]})
+    assert not diff.is_order(change, plain)
+    (change,) = diff.compare(keyed, {"env": [{**one, "value": "2"}, two]})
+    assert not diff.is_order(change, keyed)
+
+
+def test_what_differs_and_is_not_owned_in_the_answer_was_not_asked_for() -> None:
+    tree = {"f:spec": {"f:replicas": {}}}
+    entry = {"manager": "sbkube", "operation": "Apply", "time": "1", "fieldsV1": tree}
+    before, after = _deployment("a", 5), _deployment("a", 1, managedFields=[entry])
+    after["spec"] = {**after["spec"], "paused": True}
+    assert diff.untouched(before, after, after, "sbkube") == {"spec.paused"}
+    assert "spec.replicas" in diff.untouched(before, after, after, "other")
