@@ -166,8 +166,11 @@ class LeasePort(Protocol):
     def free(self, namespace: str, name: str) -> None:
         """Take it from whoever holds it."""
 
-    def check_free(self, namespace: str, name: str) -> None:
-        """Raise StateLocked, naming the holder, while somebody else has it. Changes nothing."""
+    def check_free(self, namespace: str, name: str) -> bool:
+        """Raise StateLocked, naming the holder, while somebody else has it. Changes nothing.
+
+        Tells whether it was left behind by a holder that is dead or has expired.
+        """
 
 
 class HelmPort(Protocol):

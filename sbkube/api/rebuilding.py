@@ -57,7 +57,7 @@ class Rebuilding(Running):
             data = self._describe(plan, "rebuild", args)
             data = replace(data, origin={**data.origin, "after": found.last_deployment})
             made = record(self.ledger.database, data, found.apps)
-            lock.unseen = ()  # whatever others have deployed meanwhile has just been found
+            lock.caught_up()
         finally:
             lock.release(made)
         return made

@@ -14,7 +14,7 @@ from sbkube.api.opening import before_any_write
 from sbkube.api.outcomes import dump, read_back
 from sbkube.api.planning import CATCH_UP, behind
 from sbkube.api.undoing import Rollback, Undoing
-from sbkube.errors import PlanOvertaken, RecordLost, StateBehind, StateLocked
+from sbkube.errors import ClusterForbidden, PlanOvertaken, RecordLost, StateBehind, StateLocked
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
@@ -48,6 +48,8 @@ def exit_code(status: DeploymentStatus) -> int:
 
 class Running(Undoing):
     """Doing what a plan says, and clearing up after runs that were cut off."""
+
+    _left_behind = False  # a Lease whose holder is gone
 
     def execute(
         self, plan: Plan, *, command: str, args: Mapping[str, Any] | None = None, wait_for_lock: float = 0
@@ -153,11 +155,12 @@ class Running(Undoing):
         self.ledger.check_free(self.target)
         if not self._where.no_cluster_lock:
             with before_any_write():
-                self.world.leases.check_free(self.target.namespace, lease_name(self.target))
+                place = self.target.namespace, lease_name(self.target)
+                self._left_behind = self.world.leases.check_free(*place)
 
     def settle(self) -> None:
         """Before a plan that will be executed: settle interrupted runs, so that the plan knows what they did."""
-        if self.ledger.unsettled(self.target):
+        if self.ledger.unsettled(self.target) or self._left_behind:
             for record in self.recover():
                 text = f"deployment {record.deployment_id} was interrupted and has been settled"
                 self.world.emit("warning", message=text)
@@ -170,9 +173,24 @@ class Running(Undoing):
         lock = RunLock(self.world, self.target, "recover")
         try:
             with before_any_write():
-                return settle_interrupted(self.world, self.target)
+                settled = settle_interrupted(self.world, self.target)
+                if self._lease_is_left():
+                    lock.attach()  # to give it back in order
+                self._left_behind = False
+                return settled
         finally:
             lock.release()
+
+    def _lease_is_left(self) -> bool:
+        """A holder that is gone never gave the Lease back. One that is held now is none of our business here."""
+        from sbkube.engine.lock import lease_name
+
+        if self._where.no_cluster_lock:
+            return False
+        try:
+            return self.world.leases.check_free(self.target.namespace, lease_name(self.target))
+        except (StateLocked, ClusterForbidden):
+            return False
 
     def break_lock(self) -> None:
         """Take both halves of the lock from whoever holds them; only sensible when that run is dead."""

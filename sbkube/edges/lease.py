@@ -82,6 +82,8 @@ class HttpLease:
 
         def extend(lease: Json, now: datetime) -> None:
             _spec(lease).update(renewTime=_micro(now), leaseDurationSeconds=seconds)
+            if deployment := holder.get("deployment"):
+                lease["metadata"].setdefault("annotations", {})[PREFIX + DEPLOYMENT] = deployment
 
         if not self._change(namespace, name, holder, extend):
             raise LockLost(
@@ -124,12 +126,13 @@ class HttpLease:
                 if not error.conflict:
                     raise
 
-    def check_free(self, namespace: str, name: str) -> None:
-        """Raise StateLocked, naming the holder, while somebody else has it. Changes nothing."""
+    def check_free(self, namespace: str, name: str) -> bool:
+        """Raise StateLocked, naming the holder, while somebody else has it; tells whether a dead one left it."""
         lease = self.read(namespace, name)
         now = self._connection.server_time()
         if lease is not None and not _free(lease, now) and not self._orphaned(lease):
             raise _locked(namespace, name, lease, now)
+        return lease is not None and bool(_spec(lease).get("holderIdentity"))
 
     def read(self, namespace: str, name: str) -> Json | None:
         """The Lease as it is, or None."""

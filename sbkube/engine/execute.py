@@ -131,6 +131,8 @@ class _Execution:
         self._end_idle_apps()
         if takes_lease_first(self.plan):
             self.lock.attach()
+        if self.plan.writes:
+            self.lock.announce()
         while self._running or not (self._lost or self.schedule.finished):
             if (self.cancel.is_set() or self._bug) and not self.schedule.closed:
                 # Writes and Helm actions in flight are finished; waits change nothing and end.

@@ -76,7 +76,6 @@ class RunLock:
             "host": socket.gethostname(),
             "pid": str(os.getpid()),
             "command": command,
-            "deployment": deployment,
         }
         self._extend(began)
 
@@ -120,6 +119,18 @@ class RunLock:
         self._tried = self._attached = True
         self.unseen = unseen(self._world, self._target, self._deployment)
         self._deadline = min(self._deadline, began + self._seconds)
+
+    def announce(self) -> None:
+        """Name the deployment on the Lease, now that it is recorded and before anything of it is sent: if its run
+        is killed, other databases can tell that they do not know it."""
+        if self._deployment and "deployment" not in self._holder:
+            self._holder = {**self._holder, "deployment": self._deployment}
+            if self._attached:
+                self.renew()
+
+    def caught_up(self) -> None:
+        """What the database did not know has been found out: nobody has to be told of it any more."""
+        self.unseen = ()
 
     def check(self) -> None:
         """Raise LockLost if the lock was taken over or its deadline (suspended time counts) has passed."""
