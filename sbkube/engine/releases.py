@@ -81,7 +81,7 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
     steps += [replace(step, operation=op) for op in chained(step.operation, freeing, left)]
     if tools.inject:
         anew = {c.key.identity for c in changes if c.effect is Effect.RECREATE}
-        steps.extend(_label_steps(app, wanted, live, anew))
+        steps.extend(label_steps(app, wanted.objects, wanted.spec.labels, live, anew))
     return ReleasePlan(changes, tuple(steps), tuple(refused), tuple(warnings))
 
 
@@ -105,7 +105,7 @@ def _only_labels(
     ours = current is not None and (current.namespace, current.name, current.revision) in tools.left
     if not (tools.inject and ours):
         return ReleasePlan(changes, (), tuple(refused))
-    steps = _label_steps(app, wanted, tools.live)
+    steps = label_steps(app, wanted.objects, wanted.spec.labels, tools.live)
     lacking = {step.operation.key for step in steps}
     note = "gets the labels that an interrupted run left out"
     changes = tuple(replace(c, effect=Effect.CHANGE, note=note) if c.key in lacking else c for c in changes)
@@ -212,19 +212,23 @@ def _with_namespace(body: Mapping[str, Any], namespace: str) -> ResourceKey:
     return key if key.namespace else replace(key, namespace=namespace)
 
 
-def _label_steps(
-    app: str, wanted: DesiredRelease, live: Live, anew: Collection[tuple[str, str, str, str]] = ()
+def label_steps(
+    app: str,
+    objects: Iterable[Desired],
+    ownership: Mapping[str, str],
+    live: Live,
+    anew: Collection[tuple[str, str, str, str]] = (),
 ) -> list[Step]:
     """Our labels on the release's objects, merged after Helm's action: charts are never changed for them.
 
     `anew` are objects that Helm will create, though they are there now.
     """
     steps = []
-    for item in wanted.objects:
+    for item in objects:
         if live.hidden(item.key):  # then it cannot be labelled either
             continue
         before = None if item.key.identity in anew else live.get(item.key)
-        missing = labels.missing_labels(before, wanted.spec.labels)
+        missing = labels.missing_labels(before, ownership)
         if missing:
             change = Change(item.key, Effect.CHANGE, None, None, source=item.source)
             steps.append(_label_step(app, item, change, missing))

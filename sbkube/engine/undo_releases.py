@@ -10,7 +10,7 @@ from sbkube.engine.continuation import chained
 from sbkube.engine.desired import Desired
 from sbkube.engine.draft import Draft
 from sbkube.engine.moved import LOOK, why_moved
-from sbkube.engine.releases import manifest_keys, stored_objects
+from sbkube.engine.releases import label_steps, manifest_keys, stored_objects
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Change, Effect, Verb
@@ -191,7 +191,15 @@ class ReleaseUndo:
         step = release_step(app, ReleaseStep(Verb.HELM_ROLLBACK, spec, revision, old.revision, tuple(changes)))
         for operation in chained(step.operation, freeing, None):
             draft.put_back(app, replace(step, operation=operation))
+        if self._labelled(app):
+            # Helm makes objects anew without the labels that we merge onto them.
+            for label in label_steps(app, wanted, labels.ownership(draft.config.name, app), draft.live, gone):
+                draft.put_back(app, label)
         draft.show(app, *changes)
+
+    def _labelled(self, app: str) -> bool:
+        own = getattr(self._draft.config.apps.get(app), "helm_label_injection", True)
+        return bool(own and self._draft.config.settings.helm_label_injection)
 
     def _exists(self, namespace: str) -> bool:
         key = ResourceKey("", "v1", "Namespace", "", namespace)

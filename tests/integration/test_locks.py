@@ -215,3 +215,17 @@ def test_without_rights_on_leases_the_way_out_is_named_and_recorded(bench: Bench
     assert get(api_server, "Lease", bench.namespace, _lease(bench, api_server), "coordination.k8s.io") is None
     shown = bench.ok("show", "latest", "-o", "json").json
     assert shown["args"]["no_cluster_lock"] is True
+
+
+def test_a_lease_that_a_dead_run_left_is_given_back(bench: Bench, api_server: HttpCluster) -> None:
+    _slow_project(bench)
+    run = _start(bench, "apply", "-y")
+    _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
+    run.kill()
+    run.communicate()
+    bench.ok("recover")
+    lease = get(api_server, "Lease", bench.namespace, _lease(bench, api_server), "coordination.k8s.io")
+    assert lease is not None and not lease["spec"].get("holderIdentity")
+    assert "sbkube.dev/unseen-deployments" not in (lease["metadata"].get("annotations") or {})
+    bench.ok("rollback", "-y")  # our own interrupted deployment is none of those that we do not know
+    assert get(api_server, "Deployment", bench.namespace, "slow", "apps") is None
