@@ -217,6 +217,24 @@ def migrate_object(operation: Operation, hands: Hands) -> Done:
     raise ClusterError(f"{key} changes faster than it can be taken over", code=409, reason="Conflict")
 
 
+def give_back(operation: Operation, hands: Hands) -> Done:
+    """Give what we had taken over back to those who had it before: then we own nothing of the object."""
+    cluster, key = hands.world.cluster, key_of(operation)
+    owners = (operation.desired or {})["metadata"]["managedFields"]
+    for _ in range(TRIES):
+        before = cluster.get(key)
+        if before is None or before["metadata"].get("uid") != operation.uid:
+            raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409)
+        hands.lock.check()
+        try:
+            steps = migrate.steps(before, migrate.given_back(before, owners))
+            return Done(before=before, after=cluster.patch(key, steps, manager=MANAGER))
+        except ClusterError as error:
+            if not error.conflict:
+                raise
+    raise ClusterError(f"{key} changes faster than it can be given back", code=409, reason="Conflict")
+
+
 def clear_object(operation: Operation, hands: Hands) -> Done:
     """Delete an object of a release, and wait until it is gone, so that Helm can create it anew."""
     key = key_of(operation)
@@ -251,6 +269,7 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.DELETE: delete_object,
     Verb.RECREATE: recreate_object,
     Verb.MIGRATE: migrate_object,
+    Verb.GIVE_BACK: give_back,
     Verb.HANDOVER: hand_over,
     Verb.CLEAR: clear_object,
     Verb.FORGET: forget_object,

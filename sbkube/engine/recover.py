@@ -201,6 +201,12 @@ def _migrated(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdic
     return _not_started() if migrate.unfinished(live, row.intent) else _done(live)
 
 
+def _given_back(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdict:
+    if live is None or _meta(live).get("uid") != row.uid:
+        return _foreign("deleted or replaced by somebody else since")
+    return _not_started() if _entries(live, MANAGER) else _done(live)
+
+
 def _forgotten(row: ResourceRecord, live: Json | None, _: Surroundings) -> Verdict:
     gone = live is None or _meta(live).get("uid") != row.uid
     return _done(None) if gone else _not_started()
@@ -225,6 +231,7 @@ RULES: Mapping[Verb, Callable[[ResourceRecord, Json | None, Surroundings], Verdi
     Verb.RECREATE: _recreated,
     Verb.DELETE: _deleted,
     Verb.MIGRATE: _migrated,
+    Verb.GIVE_BACK: _given_back,
     Verb.HANDOVER: _labelled,
     Verb.CLEAR: _deleted,
     Verb.FORGET: _forgotten,

@@ -311,6 +311,7 @@ RULES: Mapping[Verb, Any] = {
     Verb.DELETE: _Resume.exact,
     Verb.RECREATE: _Resume.recreate,
     Verb.MIGRATE: _Resume.exact,
+    Verb.GIVE_BACK: _Resume.as_planned,
     Verb.HANDOVER: _Resume.exact,
     Verb.CLEAR: _Resume.exact,
     Verb.FORGET: _Resume.as_planned,

@@ -19,7 +19,7 @@ from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE, Change, Effect, Verb
 from sbkube.plan import diff, fieldset, labels, order, recreate
 from sbkube.plan.labels import MANAGER
-from sbkube.plan.operations import object_step
+from sbkube.plan.operations import Step, give_back_step, object_step
 from sbkube.ports import Recorded
 
 Body = Mapping[str, Any]
@@ -106,10 +106,14 @@ class ObjectUndo:
         inside = (r for d in self._details for r in d.resources if r.key.namespace == row.key.name)
         return any(self._draft.wants(r.app_name) for r in inside)
 
-    def _as_left(self, touched: Mapping[Identity, _Touched]) -> None:
+    def _as_left(self, touched: dict[Identity, _Touched]) -> None:
         """`--to`: what that deployment left counts, not what others made of it before we acted again."""
         left = self._draft.world.ledger.left_by(self._draft.undo.to, self._draft.target)
         by_identity = {key.identity: row for key, row in left.items()}
+        for detail in self._details:  # what others had deleted, so that we forgot it, was there then
+            for gone in detail.resources:
+                if gone.verb == Verb.FORGET and gone.key.identity in by_identity and self._wanted(gone):
+                    touched.setdefault(gone.key.identity, _Touched(gone, gone))
         for identity, item in touched.items():
             row = by_identity.get(identity)
             if row is not None:
@@ -177,16 +181,23 @@ class ObjectUndo:
         left = item.last.after
         if fields and left is not None:
             fields = marked(fields, fields_moved(left, live, MANAGER))
-        change = Change(key, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields)
+        foreign = not labels.ours(before, self._draft.config.name)
+        note = "given back to those who managed it before" if foreign else ""
+        change = Change(key, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields, note)
+        step = None
         if fields:
-            self._write(app, Verb.APPLY, change, body)
+            step = self._write(app, Verb.APPLY, change, body)
         else:
             self._draft.show(app, change)
+        if foreign:
+            self._draft.put_back(app, give_back_step(app, change, before, step))
 
-    def _write(self, app: str, verb: Verb, change: Change, body: Body, wave: int | None = None) -> None:
+    def _write(self, app: str, verb: Verb, change: Change, body: Body, wave: int | None = None) -> Step:
         self._draft.show(app, change)
         step = object_step(app, verb, change, body, force=True)
-        self._draft.put_back(app, step if wave is None else replace(step, wave=wave))
+        step = step if wave is None else replace(step, wave=wave)
+        self._draft.put_back(app, step)
+        return step
 
     def _ask(self, item: _Touched) -> tuple[Body, Body] | ClusterError | None:
         """What to send for an object and what comes of it, as the server says; None where nothing is put back."""

@@ -20,6 +20,7 @@ class Verb(StrEnum):
     DELETE = "delete"
     RECREATE = "recreate"  # delete, wait until gone, create
     MIGRATE = "migrate"  # make what client-side tools own on an object ours, changing none of its fields
+    GIVE_BACK = "give_back"  # the opposite: what we took over goes to those who had it, we own nothing any more
     HANDOVER = "handover"  # give an object of ours to a release: Helm's marks and our fields, nothing else
     CLEAR = "clear"  # delete an object of a release that cannot be changed: Helm then creates it anew
     FORGET = "forget"  # note that an object is gone; asks the cluster, changes nothing in it

@@ -24,6 +24,7 @@ _TOOLS = frozenset(
     }
 )  # fmt: skip
 _OURSELVES = frozenset({MANAGER})  # what we wrote by another way than apply
+_ENTRY = ("manager", "operation", "apiVersion", "subresource")  # tell one entry from another
 # Stand for what was applied, by Helm to an object that leaves its release, by us to one that joins a release.
 RELEASE = "its release"
 PROJECT = "the project's own apply"
@@ -84,10 +85,29 @@ def handed_over(live: Mapping[str, Any], kept: Mapping[str, str]) -> list[Json]:
     return entries
 
 
+def given_back(live: Mapping[str, Any], owners: Sequence[Json]) -> list[Json]:
+    """`metadata.managedFields` without any of ours, and with the entries of `owners` as they were before us."""
+    left: list[Json] = []
+    for entry in (live.get("metadata") or {}).get("managedFields") or ():
+        if entry.get("manager") != MANAGER or entry.get("subresource"):
+            left.append(entry)
+    for owner in owners:
+        same = next((e for e in left if all(e.get(name) == owner.get(name) for name in _ENTRY)), None)
+        if same is None:
+            left.append(owner)
+        else:
+            fields = fieldset.union(same.get("fieldsV1") or {}, owner.get("fieldsV1") or {})
+            left[left.index(same)] = {**same, "fieldsV1": fields}
+    return left
+
+
 def steps(live: Mapping[str, Any], entries: Sequence[Json]) -> list[Json]:
-    """The JSON patch that puts these entries in place, bound to the version of the object that was read."""
+    """The JSON patch that puts these entries in place, bound to the version of the object that was read.
+
+    One empty entry is how the API says none; an empty list would change nothing.
+    """
     return [
-        {"op": "replace", "path": "/metadata/managedFields", "value": list(entries)},
+        {"op": "add", "path": "/metadata/managedFields", "value": list(entries) or [{}]},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
     ]
 

@@ -10,6 +10,7 @@ from sbkube.models.plan import Change, Effect, Operation, Verb
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import migrate, order
+from sbkube.plan.labels import MANAGER
 
 _AFTERWARDS = 10  # the number of the first wave of deletions
 
@@ -76,6 +77,22 @@ def takeover_step(app: str, change: Change, predecessors: Sequence[str]) -> Step
     same = Change(key, Effect.UNCHANGED, change.before, None, note=note, source=change.source)
     step = object_step(app, Verb.MIGRATE, same, body)
     return replace(step, awaits=())
+
+
+def give_back_step(app: str, change: Change, before: Mapping[str, Any], first: Step | None) -> Step:
+    """Give an object back to those who managed it as it was `before` us; `first` puts its values back."""
+    key = change.key
+    entries = before["metadata"].get("managedFields") or ()
+    owners = [entry for entry in entries if entry.get("manager") != MANAGER and not entry.get("subresource")]
+    body = {
+        "apiVersion": key.api_version,
+        "kind": key.kind,
+        "metadata": {"name": key.name, "namespace": key.namespace, "managedFields": owners},
+    }
+    same = replace(change, effect=Effect.UNCHANGED, after=None, fields=())
+    step = object_step(app, Verb.GIVE_BACK, same, body)
+    needs = (first.operation.id,) if first else ()
+    return replace(step, awaits=(), operation=replace(step.operation, needs=needs))
 
 
 def release_step(app: str, step: ReleaseStep) -> Step:

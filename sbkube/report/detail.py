@@ -119,6 +119,7 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[st
 _WORDS = {
     "label": "labelled",
     "migrate": "taken over",
+    "give_back": "given back",
     "handover": "handed over",
     "clear": "cleared",
     "forget": "forgotten",

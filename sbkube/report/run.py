@@ -12,7 +12,7 @@ from sbkube.report.ink import Ink
 from sbkube.report.layout import between, plural
 
 _MARKS = {DeploymentStatus.SUCCESS: "✓", DeploymentStatus.FAILED: "✗", DeploymentStatus.PENDING: "-"}
-_ORDER = ("created", "changed", "recreated", "deleted", "taken over")
+_ORDER = ("created", "changed", "recreated", "deleted", "taken over", "given back")
 
 
 def render(detail: DeploymentDetail, *, ink: Ink) -> str:

@@ -20,7 +20,7 @@ from sbkube.state.history import of_target
 from sbkube.state.intents import HELM
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, helm_releases
 
-_GONE = frozenset({Verb.DELETE.value, Verb.CLEAR.value, Verb.FORGET.value})
+_GONE = frozenset({Verb.DELETE.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.GIVE_BACK.value})
 
 
 def inventory(conn: Connection, target: LockTarget) -> Mapping[ResourceKey, Recorded]:

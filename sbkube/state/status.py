@@ -13,7 +13,7 @@ from sbkube.models.plan import BESIDE, Verb
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, helm_releases
 
 # What changes no object of ours, or one that another row tells of.
-_BESIDE = tuple(sorted((BESIDE - {"helm"}) | {Verb.MIGRATE.value, Verb.HANDOVER.value}))
+_BESIDE = tuple(sorted((BESIDE - {"helm"}) | {Verb.MIGRATE.value, Verb.GIVE_BACK.value, Verb.HANDOVER.value}))
 _BAD = frozenset({OpState.FAILED, OpState.ABANDONED})
 _BAD_APPS = frozenset({DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -13,6 +14,7 @@ from shapes import configmap, deployment
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.models.resource import ResourceKey
+from sbkube.plan.redact import LAST_APPLIED
 
 
 def _bare(live: dict[str, Any] | None) -> dict[str, Any]:
@@ -150,3 +152,65 @@ def test_a_release_of_another_project_is_refused(bench: Bench, api_server: HttpC
         port.install(spec(bench, "one", labels={"sbkube.dev/project": "other"}), threading.Event())
     ran = bench.sbkube("adopt", "web", "-y")
     assert ran.code == 3 and "belongs to project other" in ran.err
+
+
+def _owners(live: dict[str, Any] | None) -> list[tuple[str, str, Any]]:
+    assert live is not None
+    return [(e["manager"], e["operation"], e["fieldsV1"]) for e in live["metadata"]["managedFields"]]
+
+
+def test_rolling_back_an_adoption_gives_everything_back(bench: Bench, api_server: HttpCluster) -> None:
+    """Labels, annotations and ownership are as they were, and it is not ours to delete any more."""
+    namespace(bench, api_server)
+    body = placed(configmap("a", x="1"), bench)
+    body["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(body)}
+    api_server.create(body, manager="kubectl-client-side-apply")
+    before = get(api_server, "ConfigMap", bench.namespace, "a")
+    app(bench, configmap("a", x="1"))
+    bench.ok("adopt", "-y")
+    assert "given back" in bench.ok("rollback", "-y").out
+    after = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert before is not None and after is not None
+    assert _bare(after) == _bare(before) and _owners(after) == _owners(before)
+    assert "labels" not in after["metadata"]
+    bench.ok("delete", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "a") is not None
+    assert bench.ok("drift").code == 0
+    bench.ok("adopt", "-y")
+    assert bench.ok("plan", "--exit-status").code == 0
+    bench.ok("rollback", "-y")
+    bench.ok("rollback", "-y")  # the rollback: it is ours again
+    assert bench.ok("plan", "--exit-status").code == 0
+
+
+def test_a_first_apply_over_what_others_had_is_given_back_too(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    api_server.apply(placed(configmap("a", x="theirs", more="1"), bench), manager="argocd", force=False)
+    before = get(api_server, "ConfigMap", bench.namespace, "a")
+    app(bench, configmap("a", x="ours", new="1"))
+    bench.ok("apply", "-y", "--force-conflicts")
+    bench.ok("rollback", "-y")
+    after = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert before is not None and after is not None
+    assert after["data"] == before["data"] and _owners(after) == _owners(before)
+    bench.ok("delete", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "a") is not None
+
+
+def test_rolling_back_the_adoption_of_a_release_takes_our_labels_off(
+    bench: Bench, api_server: HttpCluster
+) -> None:
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    record = "sh.helm.release.v1.web.v1"
+    before = get(api_server, "Secret", bench.namespace, record)
+    assert record in bench.ok("adopt", "--dry-run").out
+    bench.ok("adopt", "-y")
+    bench.ok("rollback", "-y")
+    after = get(api_server, "Secret", bench.namespace, record)
+    assert before is not None and after is not None
+    assert after["metadata"]["labels"] == before["metadata"]["labels"]
+    bench.ok("delete", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "web-page") is not None

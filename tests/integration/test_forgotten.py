@@ -73,3 +73,20 @@ def test_a_namespace_that_was_there_before_us_stays(bench: Bench, api_server: Ht
     live = api_server.get(ResourceKey("", "v1", "Namespace", "", bench.namespace))
     assert live is not None and not live["metadata"].get("deletionTimestamp")
     assert get(api_server, "ConfigMap", bench.namespace, "a") is None
+
+
+def test_a_rollback_to_a_deployment_brings_back_what_was_forgotten_since(
+    bench: Bench, api_server: HttpCluster
+) -> None:
+    app(bench, configmap("a", x="1"), configmap("b", x="1"))
+    first = bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"]
+    api_server.delete(_key(bench, "b"))
+    app(bench, configmap("a", x="2"))
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "b") is None  # it was gone before that
+    bench.ok("rollback", "--to", first, "-y")
+    live = get(api_server, "ConfigMap", bench.namespace, "b")
+    assert live is not None and live["data"] == {"x": "1"}
+    bench.ok("rollback", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "b") is None
