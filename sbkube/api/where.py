@@ -55,8 +55,8 @@ def lock_seconds(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
-def sandbox(folder: str | Path = ".") -> Sandbox:
-    """The sandbox that belongs to a folder."""
+def sandbox(folder: str | Path = ".", own: str | Path | None = None) -> Sandbox:
+    """The sandbox that belongs to a folder, or the one whose `own` folder is named."""
     from sbkube.edges.sandbox import Sandbox
 
-    return Sandbox(Path(folder) / SANDBOX_DIR)
+    return Sandbox(Path(own) if own else Path(folder) / SANDBOX_DIR)

@@ -14,12 +14,14 @@ from typing import Any
 
 from sbkube.edges import kubeconfig, process
 from sbkube.edges.connection import Connection, Limits, Request
-from sbkube.errors import ClusterUnreachable, SbkubeError
+from sbkube.errors import ClusterUnreachable, SbkubeError, UsageError
 
 MODULE = "sbkube.sandbox.server"
 TAKEN = 3  # the server's exit code when another one has the folder
 IGNORE = "*\n"
+UNTOUCHED = ("", IGNORE)  # empty where a disk was full
 LOOK = 0.03  # seconds between two looks while it starts
+MARKS = {"store.db", "server.json", "lock"}  # what only a sandbox's folder has
 OWN_FILES = (
     "store.db",
     "store.db-wal",
@@ -59,7 +61,7 @@ class Sandbox:
 
         `port` 0 is any free one; `ready_delay` are the seconds until simulated pods are ready. A server that runs
         already keeps what it was started with. Raises ClusterUnreachable with the log's last lines when it has
-        not answered after `timeout` seconds.
+        not answered after `timeout` seconds, UsageError when the folder has other people's files.
         """
         if self.status() is not None:
             return self.kubeconfig()
@@ -69,7 +71,10 @@ class Sandbox:
         if ready_delay is not None:
             options += ["--ready-delay", str(ready_delay)]
         self._make_folder()
-        daemon = process.spawn(self._command(options), self.log())
+        try:
+            daemon = process.spawn(self._command(options), self.log())
+        except OSError as error:
+            raise self._unusable(error) from error
         try:
             self._await(daemon, timeout)
         finally:
@@ -96,7 +101,8 @@ class Sandbox:
         return facts | {"kubeconfig": str(self.kubeconfig())}
 
     def reset(self) -> None:
-        """Stop it and forget all its objects."""
+        """Stop it and forget all its objects. Raises UsageError for a folder that is not a sandbox's."""
+        self._refuse_foreign()
         self.down()
         for name in OWN_FILES:
             (self.folder / name).unlink(missing_ok=True)
@@ -125,15 +131,33 @@ class Sandbox:
                 self.down()
 
     def _make_folder(self) -> None:
+        self._refuse_foreign()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignore = self.folder / ".gitignore"
-            if not ignore.exists():
+            if not ignore.exists() or not ignore.read_text():
                 ignore.write_text(IGNORE)
         except OSError as error:
-            raise ClusterUnreachable(
-                f"the sandbox needs the folder {self.folder}: {error.strerror}", hint="check its permissions"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> ClusterUnreachable:
+        return ClusterUnreachable(
+            f"the sandbox needs the folder {self.folder}: {error.strerror}",
+            hint="check its permissions and the free space",
+        )
+
+    def _refuse_foreign(self) -> None:
+        """A folder with somebody's files is not taken: a `kubeconfig` there would be overwritten."""
+        ignore = self.folder / ".gitignore"
+        try:
+            names = {path.name for path in self.folder.iterdir()} if self.folder.exists() else set()
+            ours = not names or bool(names & MARKS) or (ignore.exists() and ignore.read_text() in UNTOUCHED)
+        except OSError as error:
+            raise self._unusable(error) from error
+        if not ours:
+            raise UsageError(
+                f"{self.folder} is no folder of a sandbox, and not empty", hint="name a new folder for it"
+            )
 
     def _command(self, options: Sequence[str]) -> process.Command:
         # -P: nothing in the current folder may shadow a module; the path leads to this very sbkube.

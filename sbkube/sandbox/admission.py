@@ -179,6 +179,14 @@ def _claim(new: Json, old: Json | None, services: Services) -> None:
         new["status"] = {"phase": "Pending"}
 
 
+def _volume(new: Json, old: Json | None, services: Services) -> None:
+    if old is None:
+        finalizers = new["metadata"].setdefault("finalizers", [])
+        if "kubernetes.io/pv-protection" not in finalizers:
+            finalizers.append("kubernetes.io/pv-protection")
+        new["status"] = {"phase": "Pending"}
+
+
 def _namespace(new: Json, old: Json | None, services: Services) -> None:
     if old is None:
         new["spec"] = {"finalizers": ["kubernetes"]}
@@ -204,6 +212,7 @@ _Step = Callable[[Json, "Json | None", Services], None]
 _ADMITTED: dict[tuple[str, str], _Step] = {
     ("", "Service"): _service_update,
     ("", "Pod"): _pod,
+    ("", "PersistentVolume"): _volume,
     ("", "PersistentVolumeClaim"): _claim,
 }
 _PREPARED: dict[tuple[str, str], _Step] = {

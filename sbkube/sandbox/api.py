@@ -236,10 +236,10 @@ class Api:
         """A changed object after admission and validation, with its generation."""
         new = copied(new)
         rules.admit(self, kind, new, live)
-        causes = rules.validate(self, kind, new, live)
+        causes = rules.validate(self, kind, new, live, subresource)
         if causes:
             raise invalid(kind, live["metadata"]["name"], causes)
-        if not subresource and rules.has_generation(kind) and rules.is_new_generation(kind, live, new):
+        if subresource != "status" and rules.has_generation(kind) and rules.is_new_generation(kind, live, new):
             new["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
         return new
 

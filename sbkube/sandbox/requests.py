@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from sbkube.sandbox import bodies, lists, options, subresources
+from sbkube.sandbox import bodies, lists, logs, options, subresources
 from sbkube.sandbox.access import Deletion, Options
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.kinds import Kind
@@ -187,6 +187,8 @@ def _subresource(api: Api, ask: Request) -> Answer:
         raise path_not_found()
     if ask.verb not in sub.verbs:
         raise method_not_allowed()
+    if sub.name == "log":
+        return Answer(logs.text(api, target, ask.query), content_type="text/plain")
     special = subresources.SPECIAL.get(sub.name)
     if special is not None:
         obj: Any = None
@@ -196,8 +198,6 @@ def _subresource(api: Api, ask: Request) -> Answer:
         elif ask.body:
             obj = bodies.read_object(ask.content_type, ask.body, sub.kind)
         found = special(api, target, ask.verb, how, obj, ask.options())
-        if isinstance(found, str):
-            return Answer(found.encode(), content_type="text/plain")
         return Answer(found, 201 if ask.verb == "create" else 200)
     return _VERBS[ask.verb](api, ask)
 

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import admission as _admission
-from sbkube.sandbox import crds, typed
+from sbkube.sandbox import classes, crds, partial, typed
 from sbkube.sandbox import defaults as _defaults
 from sbkube.sandbox import validate as _validate
 from sbkube.sandbox.access import Deletion
@@ -122,6 +122,10 @@ def separate(kind: Kind, live: Json, new: Json, subresource: str) -> None:
             new["metadata"].pop(name, None)
             if name in source:
                 new["metadata"][name] = source[name]
+    elif subresource in partial.UPDATES:
+        wanted = new.get("spec") or {}
+        spec = partial.UPDATES[subresource].merge(live["spec"], wanted)
+        new.update({k: v for k, v in live.items() if k != "metadata"}, spec=spec)
     elif kind.subresource("status"):
         new.pop("status", None)
         if "status" in live:
@@ -140,6 +144,8 @@ def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     """What admission and allocation add."""
     if not kind.custom:
         _admission.admit(kind, new, old, lambda: [o for _, o in api.store.items("services")])
+        if old is None:
+            classes.name_default(kind, new, api.store)
 
 
 def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
@@ -151,8 +157,10 @@ def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
         _admission.prepare(kind, new, old, lambda: [o for _, o in api.store.items("services")])
 
 
-def validate(api: Api, kind: Kind, new: Json, old: Json | None) -> list[Cause]:
-    """All that is wrong with an object."""
+def validate(api: Api, kind: Kind, new: Json, old: Json | None, subresource: str = "") -> list[Cause]:
+    """All that is wrong with an object that was written through this endpoint."""
+    if subresource in partial.UPDATES and old is not None:
+        return partial.UPDATES[subresource].check(new, old)
     if not new["metadata"].get("name"):
         return [required("metadata.name", "name or generateName is required")]
     return _validate.validate(kind, new, old)

@@ -136,6 +136,7 @@ async def run(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
     folder = settings.folder
+    (folder / "store.db").touch(0o600)  # Secrets are in it
     store = Store(folder / "store.db")
     api = Api(store, Registry())
     token, found = secrets.token_urlsafe(24), certs.make()

@@ -1,4 +1,4 @@
-"""Subresources and reviews that are not plain objects: scale, log, eviction, finalize, access reviews."""
+"""Subresources and reviews that are not plain objects: scale, eviction, finalize, access reviews."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sbkube.sandbox.selectors import selector_of
 from sbkube.sandbox.status import StatusError, bad_request, server_error
 
 Json = dict[str, Any]
-LOG_ANNOTATION = "sandbox.sbkube.dev/log"
 
 
 def deleted(kind: Kind, obj: Json) -> Json:
@@ -40,14 +39,6 @@ def review(kind: Kind, obj: Json) -> Json:
     else:
         out["status"] = {"allowed": True, "reason": "the sandbox allows everything"}
     return out
-
-
-def log(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> str:
-    """The canned text of a pod's log."""
-    pod = api.get(target.kind, target.namespace, target.name)
-    annotations = pod["metadata"].get("annotations") or {}
-    text: str = annotations.get(LOG_ANNOTATION, f"sandbox (simulated Kubernetes API): log of {target.name}\n")
-    return text if text.endswith("\n") else text + "\n"
 
 
 def eviction(api: Api, target: Target, verb: str, how: str, body: Any, options: Options) -> Json:
@@ -118,9 +109,8 @@ def unsupported(api: Api, target: Target, verb: str, how: str, body: Any, option
     raise bad_request("the sandbox does not simulate exec, attach, port-forward and proxy")
 
 
-SPECIAL: dict[str, Callable[[Api, Target, str, str, Any, Options], Json | str]] = {
+SPECIAL: dict[str, Callable[[Api, Target, str, str, Any, Options], Json]] = {
     "scale": scale,
-    "log": log,
     "eviction": eviction,
     "finalize": finalize,
     "token": token,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,21 +54,32 @@ def sandbox() -> None:
     """
 
 
-def _box(session: Session) -> SandboxLike:
+def _in_folder(function: Callable[..., int]) -> Callable[..., int]:
+    """The option that names the sandbox's own folder."""
+    option = click.option(
+        "--dir", "folder", metavar="PATH", help="Its folder, instead of .sbkube/sandbox beside the project."
+    )
+    return option(function)
+
+
+def _box(session: Session, folder: str | None) -> SandboxLike:
     place = Path(session.target(None))
-    box: SandboxLike = session.api.sandbox(place.parent if place.is_file() else place)
+    box: SandboxLike = session.api.sandbox(place.parent if place.is_file() else place, folder)
     return box
 
 
 @sandbox.command("up", cls=Command)
+@_in_folder
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen (0: any free port).")
 @click.option("--kubernetes-version", metavar="1.N", help="The version to claim.")
 @click.option(
     "--ready-delay", type=click.FloatRange(0), metavar="SECONDS", help="How long pods take to get ready."
 )
-def up(session: Session, port: int, kubernetes_version: str | None, ready_delay: float | None) -> int:
+def up(
+    session: Session, folder: str | None, port: int, kubernetes_version: str | None, ready_delay: float | None
+) -> int:
     """Start it in the background, unless it runs: then it keeps what it was started with."""
-    box = _box(session)
+    box = _box(session, folder)
     path = str(box.up(port=port, kubernetes_version=kubernetes_version, ready_delay=ready_delay))
     session.emit(
         "sandbox",
@@ -79,9 +90,10 @@ def up(session: Session, port: int, kubernetes_version: str | None, ready_delay:
 
 
 @sandbox.command("down", cls=Command)
-def down(session: Session) -> int:
+@_in_folder
+def down(session: Session, folder: str | None) -> int:
     """Stop it; its objects stay."""
-    ran = bool(_box(session).down())
+    ran = bool(_box(session, folder).down())
     session.emit(
         "sandbox",
         lambda: {"running": False, "was_running": ran},
@@ -91,9 +103,10 @@ def down(session: Session) -> int:
 
 
 @sandbox.command("status", cls=Command)
-def status(session: Session) -> int:
+@_in_folder
+def status(session: Session, folder: str | None) -> int:
     """Say whether it runs, and where."""
-    facts = _box(session).status()
+    facts = _box(session, folder).status()
 
     def text() -> str:
         if facts is None:
@@ -106,24 +119,27 @@ def status(session: Session) -> int:
 
 
 @sandbox.command("reset", cls=Command)
-def reset(session: Session) -> int:
+@_in_folder
+def reset(session: Session, folder: str | None) -> int:
     """Stop it and forget all its objects. Asks first."""
     session.confirm("Forget everything in the sandbox?")
-    _box(session).reset()
+    _box(session, folder).reset()
     session.emit("sandbox", lambda: {"running": False, "reset": True}, lambda: "The sandbox is empty.")
     return 0
 
 
 @sandbox.command("kubeconfig", cls=Command)
-def kubeconfig(session: Session) -> int:
+@_in_folder
+def kubeconfig(session: Session, folder: str | None) -> int:
     """Print the path of its kubeconfig."""
-    path = str(_box(session).kubeconfig())
+    path = str(_box(session, folder).kubeconfig())
     session.emit("sandbox", lambda: {"kubeconfig": path}, lambda: path)
     return 0
 
 
 @sandbox.command("run", cls=Command, context_settings={"ignore_unknown_options": True})
+@_in_folder
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run(session: Session, command: tuple[str, ...]) -> int:
+def run(session: Session, folder: str | None, command: tuple[str, ...]) -> int:
     """Run COMMAND with KUBECONFIG pointing at the sandbox (write -- before it); gives its exit code."""
-    return _box(session).run(command)
+    return _box(session, folder).run(command)

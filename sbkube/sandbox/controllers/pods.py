@@ -207,8 +207,21 @@ async def _finish(run: Controllers, pod: Json, word: str) -> None:
             ]
             await run.write_status(pod, status)
             await _tell(run, pod, _started(pod))
+        else:
+            await _start_ephemeral(run, pod)
     else:
         await _complete(run, pod)
+
+
+async def _start_ephemeral(run: Controllers, pod: Json) -> None:
+    """Containers that were added to a running pod run as well."""
+    known = {s["name"]: s for s in pod["status"].get("ephemeralContainerStatuses") or ()}
+    added = pod["spec"].get("ephemeralContainers") or ()
+    if all(c["name"] in known for c in added):
+        return
+    state = {"running": {"startedAt": now_text()}}
+    found = [known.get(c["name"]) or _container_status(pod, c, state) for c in added]
+    await run.write_status(pod, {**pod["status"], "ephemeralContainerStatuses": found})
 
 
 async def _complete(run: Controllers, pod: Json) -> None:

@@ -15,6 +15,7 @@ from sbkube.sandbox.controllers import (
     replicas,
     services,
     stateful,
+    volumes,
 )
 from sbkube.sandbox.controllers.cluster import Json, Key
 
@@ -27,7 +28,8 @@ RECONCILERS: dict[tuple[str, str], Reconcile] = {
     ("", "Pod"): pods.reconcile,
     ("", "ReplicationController"): replicas.reconcile,
     ("", "Service"): services.reconcile,
-    ("", "PersistentVolumeClaim"): services.reconcile_claim,
+    ("", "PersistentVolumeClaim"): volumes.reconcile_claim,
+    ("", "PersistentVolume"): volumes.reconcile_volume,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): namespaces.reconcile_definition,
     ("apps", "ReplicaSet"): replicas.reconcile,
     ("apps", "Deployment"): deployments.reconcile,
@@ -45,10 +47,15 @@ def _of_pod(run: Controllers, pod: Json) -> Iterable[Key]:
     namespace = pod["metadata"].get("namespace", "")
     yield from services.selecting(run, pod)
     yield from run.index.in_namespace(namespace, "PodDisruptionBudget")
+    yield from volumes.of_pod(pod)
 
 
 def _of_class(run: Controllers, obj: Json) -> Iterable[Key]:
     return run.index.of_kind("Ingress")
+
+
+def _of_storage_class(run: Controllers, obj: Json) -> Iterable[Key]:
+    return run.index.of_kind("PersistentVolumeClaim")
 
 
 def _of_target(run: Controllers, obj: Json) -> Iterable[Key]:
@@ -57,6 +64,9 @@ def _of_target(run: Controllers, obj: Json) -> Iterable[Key]:
 
 RELATED: dict[str, Callable[[Controllers, Json], Iterable[Key]]] = {
     "Pod": _of_pod,
+    "PersistentVolume": volumes.of_volume,
+    "PersistentVolumeClaim": volumes.of_claim,
+    "StorageClass": _of_storage_class,
     "IngressClass": _of_class,
     "Deployment": _of_target,
     "StatefulSet": _of_target,

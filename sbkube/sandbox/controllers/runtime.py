@@ -54,6 +54,7 @@ class Controllers:
         self._reconcilers = RECONCILERS
         self._related = RELATED
         self._seen: dict[str, float] = {}
+        self._told: set[tuple[str, str]] = set()
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
@@ -184,6 +185,13 @@ class Controllers:
         # A namespace that is going away takes no events, and nobody minds.
         with contextlib.suppress(StatusError):
             await self.cluster.create(body)
+
+    async def event_once(self, obj: Json, kind: str, reason: str, message: str, component: str) -> None:
+        """Writes an Event unless it was written for this object before."""
+        told = (obj["metadata"]["uid"], reason)
+        if told not in self._told:
+            self._told.add(told)
+            await self.event(obj, kind, reason, message, component)
 
     def _on_event(self, event: str, obj: Json) -> None:
         self.index.see(event, obj)

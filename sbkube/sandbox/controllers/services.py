@@ -1,4 +1,4 @@
-"""Services get endpoints and addresses, ingresses an address, claims are bound, budgets count."""
+"""Services get endpoints and addresses, ingresses an address, budgets count."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from sbkube.sandbox.controllers.runtime import Controllers
 
 BALANCER_IP = "203.0.113.9"
+_MANAGED = "endpoints.kubernetes.io/managed-by"
 
 
 async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
-    """Writes the service's slice and, for a load balancer, its address."""
-    if obj is None or terminating(obj):
+    """Writes the service's slice and endpoints and, for a load balancer, its address."""
+    if obj is None:
+        await _forget_endpoints(run, key)
+        return
+    if terminating(obj):
         return
     balancer = {}
     if obj["spec"].get("type") == "LoadBalancer":
@@ -49,6 +53,7 @@ async def _slice(run: Controllers, key: Key, service: Json) -> None:
         {"name": p.get("name", ""), "port": _target(p, pods), "protocol": p.get("protocol", "TCP")}
         for p in service["spec"].get("ports") or ()
     ]
+    await _write_endpoints(run, key, service, pods)
     old = next(iter(run.owned(service, "EndpointSlice")), None)
     if old is not None:
         if old.get("endpoints") != endpoints or old.get("ports") != ports:
@@ -70,6 +75,53 @@ async def _slice(run: Controllers, key: Key, service: Json) -> None:
     }
     body = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, "addressType": "IPv4"}
     await run.cluster.create({**body, "endpoints": endpoints, "ports": ports})
+
+
+async def _write_endpoints(run: Controllers, key: Key, service: Json, pods: list[Json]) -> None:
+    """The older form of the same: an Endpoints object of the service's name, without an owner."""
+    subsets = _subsets(service, [p for p in pods if (p.get("status") or {}).get("podIP")], pods)
+    there = run.get(Key("", "Endpoints", key.namespace, key.name))
+    if there is None:
+        labels = {**(service["metadata"].get("labels") or {}), _MANAGED: "endpoint-controller"}
+        meta = {"name": key.name, "namespace": key.namespace, "labels": labels}
+        body = {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta}
+        await run.cluster.create({**body, "subsets": subsets} if subsets else body)
+    elif _is_ours(there) and (there.get("subsets") or []) != subsets:
+        changed = copied(there)
+        changed["subsets"] = subsets
+        await run.cluster.update(changed)
+
+
+def _subsets(service: Json, placed: list[Json], pods: list[Json]) -> list[Json]:
+    addresses: dict[str, list[Json]] = {}
+    for pod in placed:
+        target = {k: pod["metadata"][k] for k in ("name", "namespace", "uid")}
+        found = {"ip": pod["status"]["podIP"], "targetRef": {"kind": "Pod", **target}}
+        if pod["spec"].get("nodeName"):
+            found["nodeName"] = pod["spec"]["nodeName"]
+        wanted = is_ready(pod) or service["spec"].get("publishNotReadyAddresses")
+        addresses.setdefault("addresses" if wanted else "notReadyAddresses", []).append(found)
+    if not addresses:
+        return []
+    ports = [
+        {
+            **({"name": p["name"]} if p.get("name") else {}),
+            "port": _target(p, pods),
+            "protocol": p.get("protocol", "TCP"),
+        }
+        for p in service["spec"].get("ports") or ()
+    ]
+    return [{**addresses, **({"ports": ports} if ports else {})}]
+
+
+def _is_ours(endpoints: Json) -> bool:
+    return _MANAGED in (endpoints["metadata"].get("labels") or {})
+
+
+async def _forget_endpoints(run: Controllers, key: Key) -> None:
+    there = run.get(Key("", "Endpoints", key.namespace, key.name))
+    if there is not None and _is_ours(there):
+        await run.cluster.delete(Key("", "Endpoints", key.namespace, key.name), there["metadata"]["uid"])
 
 
 def _selected(run: Controllers, key: Key, struct: Json) -> list[Json]:
@@ -113,24 +165,6 @@ async def reconcile_ingress(run: Controllers, key: Key, obj: Json | None) -> Non
         return
     if not ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         await run.write_status(obj, {"loadBalancer": {"ingress": [{"ip": BALANCER_IP}]}})
-
-
-async def reconcile_claim(run: Controllers, key: Key, obj: Json | None) -> None:
-    """A claim is bound at once and follows its request; it may go when it is deleted."""
-    if obj is None:
-        return
-    if terminating(obj):
-        kept = [f for f in obj["metadata"].get("finalizers") or () if f != "kubernetes.io/pvc-protection"]
-        if len(kept) != len(obj["metadata"].get("finalizers") or ()):
-            changed = copied(obj)
-            changed["metadata"]["finalizers"] = kept
-            await run.cluster.update(changed)
-        return
-    if (obj["metadata"].get("annotations") or {}).get("sandbox.sbkube.dev/fail"):
-        return
-    capacity = (obj["spec"].get("resources") or {}).get("requests") or {}
-    status = {"phase": "Bound", "accessModes": obj["spec"].get("accessModes") or [], "capacity": capacity}
-    await run.write_status(obj, status)
 
 
 async def reconcile_budget(run: Controllers, key: Key, obj: Json | None) -> None:

@@ -197,18 +197,24 @@ def _claim_update(new: Json, old: Json) -> list[Cause]:
     spec, before = new["spec"], old["spec"]
     bound = (old.get("status") or {}).get("phase") == "Bound"
     free = {"resources", "volumeAttributesClassName"} if bound else set()
-    kept = [k for k in spec.keys() | before.keys() if k not in free | {"volumeName"}]
+    free |= set() if before.get("volumeName") else {"volumeName"}  # the binder sets it once
+    kept = [k for k in spec.keys() | before.keys() if k not in free]
     if any(spec.get(k) != before.get(k) for k in kept):
         text = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName "
             "for bound claims"
         )
         return [forbidden("spec", text)]
-    now = quantity_of(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
+    now, asked = _requested(spec), _requested(before)
     least = quantity_of(((old.get("status") or {}).get("capacity") or {}).get("storage"))
-    if now is not None and least is not None and now < least:
+    # A volume may be larger than was asked for; only asking for less is refused.
+    if now is not None and asked is not None and now < asked and now <= (least or 0):
         return [forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")]
     return []
+
+
+def _requested(spec: Json) -> Any:
+    return quantity_of(((spec.get("resources") or {}).get("requests") or {}).get("storage"))
 
 
 def role(new: Json, old: Json | None) -> list[Cause]:

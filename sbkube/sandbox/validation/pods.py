@@ -218,7 +218,11 @@ def _probe(probe: Json, path: str, once: bool) -> list[Cause]:
 
 
 def pod_update(new: Json, old: Json) -> list[Cause]:
-    """A running pod's spec stays as it is, but for images, deadlines, tolerations and its node."""
+    """A running pod's spec stays as it is, but for images, deadlines, further tolerations and its node."""
+    tolerated = [_without_seconds(t) for t in objects(new["spec"].get("tolerations"))]
+    if any(_without_seconds(t) not in tolerated for t in objects(old["spec"].get("tolerations"))):
+        text = "existing toleration can not be modified except its tolerationSeconds"
+        return [forbidden("spec.tolerations", text)]
     if _frozen(new["spec"]) == _frozen(old["spec"]):
         return []
     text = (
@@ -229,11 +233,30 @@ def pod_update(new: Json, old: Json) -> list[Cause]:
     return [forbidden("spec", text)]
 
 
+def _without_seconds(toleration: Json) -> Json:
+    return {k: v for k, v in toleration.items() if k != "tolerationSeconds"}
+
+
+def ephemeral_update(new: Json, old: Json) -> list[Cause]:
+    """Ephemeral containers are only added."""
+    path, spec = "spec.ephemeralContainers", new["spec"]
+    names = {c.get("name", "") for m in ("containers", "initContainers") for c in objects(spec.get(m))}
+    wanted = objects(spec.get("ephemeralContainers"))
+    volumes = [v.get("name", "") for v in objects(spec.get("volumes"))]
+    found = _containers(wanted, path, volumes, names) if wanted else []
+    by_name = {c.get("name"): c for c in wanted}
+    for before in objects(old["spec"].get("ephemeralContainers")):
+        name = before["name"]
+        if by_name.get(name) != before:
+            what = "changed" if name in by_name else "removed"
+            found.append(forbidden(path, f"existing ephemeral containers {shown(name)} may not be {what}\n"))
+    return found
+
+
 def _frozen(spec: Json) -> Json:
     skipped = {
         "activeDeadlineSeconds",
         "tolerations",
-        "terminationGracePeriodSeconds",
         "nodeName",
         "schedulingGates",
     }

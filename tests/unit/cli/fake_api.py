@@ -257,7 +257,8 @@ class FakeApi:
             SimpleNamespace(name="cluster", ok=False, text="no answer", hint="is it running?"),
         )
 
-    def sandbox(self, folder: Any) -> FakeBox:
+    def sandbox(self, folder: Any, own: Any = None) -> FakeBox:
+        self.calls += [("own", own)] if own else []
         return FakeBox(self.calls)
 
     def init_project(self, folder: str, name: str | None = None) -> list[Path]:

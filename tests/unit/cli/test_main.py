@@ -387,6 +387,13 @@ def test_sandbox_up_takes_port_version_and_delay(sbkube: Any) -> None:
     assert sbkube("sandbox up --port 70000").code == 2
 
 
+@pytest.mark.parametrize("words", ["up", "down", "status", "kubeconfig", "reset -y", "run -- true"])
+def test_sandbox_commands_take_a_folder(sbkube: Any, words: str) -> None:
+    name, _, more = words.partition(" ")
+    run = sbkube(f"sandbox {name} --dir elsewhere/box {more}")
+    assert run.api.calls[0] == ("own", "elsewhere/box")
+
+
 def test_sandbox_reset_asks(sbkube: Any) -> None:
     assert sbkube("sandbox reset").code == 2
     assert sbkube("sandbox reset", answer="y\n").code == 0

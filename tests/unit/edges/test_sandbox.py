@@ -17,7 +17,7 @@ import pytest
 from sbkube.edges import kubeconfig, process
 from sbkube.edges.cluster import connect
 from sbkube.edges.sandbox import Sandbox
-from sbkube.errors import ClusterUnreachable
+from sbkube.errors import ClusterUnreachable, UsageError
 from sbkube.models.resource import ResourceKey
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "default"}}
@@ -141,6 +141,32 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ClusterUnreachable, match="needs the folder"):
         Sandbox(tmp_path / "file" / "box").up()
+
+
+def test_a_folder_with_other_files_is_not_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "kubeconfig").write_text("precious")
+    for work in (Sandbox(folder).up, Sandbox(folder).reset):
+        with pytest.raises(UsageError, match="no folder of a sandbox"):
+            work()
+    assert [path.name for path in folder.iterdir()] == ["kubeconfig"]
+    assert (folder / "kubeconfig").read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    for folder in (tmp_path / "locked", tmp_path / "locked" / "box"):
+        with pytest.raises(ClusterUnreachable, match="Permission denied") as caught:
+            Sandbox(folder).up()
+        assert "permissions" in str(caught.value.hint)
+
+
+def test_what_is_stored_is_for_its_owner_only(box: Sandbox) -> None:
+    box.up()
+    for name in ("store.db", "kubeconfig", "server.json", "server.log"):
+        assert (box.folder / name).stat().st_mode & 0o077 == 0, name
 
 
 def test_reset_forgets_everything_but_foreign_files(box: Sandbox) -> None:
