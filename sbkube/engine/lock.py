@@ -7,7 +7,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, ClusterForbidden, LockLost, SbkubeError, StateLocked
@@ -158,12 +158,16 @@ class RunLock:
     def release(self, record: DeploymentRecord | None = None, *, gone: bool = False) -> None:
         """Give both halves up. `record` is left on the Lease as the last deployment; `gone` removes the Lease.
 
-        What cannot be given up expires by itself, so errors here are not the run's errors.
+        What cannot be given up expires by itself, so errors here are not the run's errors; and one half that
+        cannot be given up is no reason to keep the other.
         """
+        if self._attached and not self._lost:
+            self._try(lambda: self._give_back(self._notes(record), gone))
+        self._try(lambda: self._world.ledger.release(self.info))
+
+    def _try(self, give_up: Callable[[], None]) -> None:
         try:
-            if self._attached and not self._lost:
-                self._give_back(self._notes(record), gone)
-            self._world.ledger.release(self.info)
+            give_up()
         except SbkubeError as error:
             self._world.emit("warning", message=f"the lock could not be given back and will expire: {error}")
 

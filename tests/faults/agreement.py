@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,31 +104,39 @@ def _newest_rows(details: Iterable[DeploymentDetail]) -> dict[Identity, Any]:
     return rows
 
 
-def record_and_cluster(tracker: DeploymentTracker, objects: list[Json]) -> list[str]:
-    """Every recorded object is there as recorded, and nothing of ours is there that is not recorded."""
-    where = target(objects)
+def record_and_cluster(
+    tracker: DeploymentTracker,
+    objects: list[Json],
+    where: LockTarget | None = None,
+    except_for: Collection[Identity] = (),
+) -> list[str]:
+    """Every recorded object is there as recorded, and nothing of ours is there that is not recorded.
+
+    The content of `except_for` is not compared: others have changed it.
+    """
+    where = where or target(objects)
     known = {identity(o): o for o in objects}
     recorded: dict[Identity, ResourceKey] = {(k.kind, k.namespace, k.name): k for k in tracker.inventory(where)}
     bad = [f"recorded, but not there: {_named(k)}" for k in recorded if k not in known]
-    ids = [d.deployment_id for d in tracker.list_deployments(limit=1000)]
+    ids = [d.deployment_id for d in tracker.list_deployments(project=where.project, limit=1000)]
     rows = _newest_rows(tracker.detail(i) for i in reversed(ids))
     for key in recorded:
         live, row = known.get(key), rows.get(key)
-        if live is None or row is None or row.after is None:
+        if live is None or row is None or row.after is None or key in except_for:
             continue
         for manager in (MANAGER, HELM_MANAGER):
             owned = fieldset.owned_tree(row.after, manager)
             if fieldset.extract(row.after, owned) != fieldset.extract(live, owned):
                 bad.append(f"recorded otherwise than it is ({manager}): {_named(key)}")
-    ours = (identity(o) for o in objects if _ours(o))
+    ours = (identity(o) for o in objects if _ours(o, where.project))
     return bad + [f"of ours, but not recorded: {_named(key)}" for key in ours if key not in recorded]
 
 
-def _ours(obj: Mapping[str, Any]) -> bool:
+def _ours(obj: Mapping[str, Any], project: str) -> bool:
     if not _concerns_us(obj):
         return False
     meta = obj["metadata"]
-    if (meta.get("labels") or {}).get(PROJECT) == label_value(NAMESPACE):
+    if (meta.get("labels") or {}).get(PROJECT) == label_value(project):
         return True
     # Hooks belong to no release, for Helm either: they have no such annotation.
     return "meta.helm.sh/release-name" in (meta.get("annotations") or {})

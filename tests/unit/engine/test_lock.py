@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sbkube.engine.lock import RunLock
-from sbkube.errors import LockLost, StateLocked
+from sbkube.errors import ClusterUnreachable, LockLost, StateLocked
 from sbkube.models.deployment_state import LockInfo, LockTarget
 
 TARGET = LockTarget("shop", "uid-1", "shop")
@@ -38,6 +38,7 @@ class Ledger:
         self.info = LockInfo(TARGET, "anna", "laptop", 1, "apply", NOW, NOW + timedelta(seconds=seconds), 1)
         self.during: Callable[[], None] = lambda: None
         self.renewed = 0
+        self.released = False
 
     def acquire(self, target: LockTarget, command: str, *, wait: float = 0) -> LockInfo:
         self.during()
@@ -49,7 +50,10 @@ class Ledger:
         return replace(lock)
 
     def release(self, lock: LockInfo) -> None:
-        pass
+        self.released = True
+
+    def closing_hash(self, deployment_id: str) -> str:
+        return ""
 
 
 class Leases:
@@ -73,6 +77,12 @@ class Leases:
 
     def renew(self, *_: Any) -> None:
         pass
+
+    def read(self, *_: Any) -> None:
+        return None
+
+    def release(self, *_: Any) -> None:
+        raise ClusterUnreachable("nobody answers")
 
 
 def _lock(ledger: Ledger, clock: Clock, leases: Any = None, wait: float = 0) -> RunLock:
@@ -141,3 +151,11 @@ def test_a_held_lease_is_refused_at_once_when_nobody_wants_to_wait() -> None:
     clock = Clock()
     with pytest.raises(StateLocked):
         _lock(Ledger(10), clock, Leases(clock, 1)).attach()
+
+
+def test_the_row_is_given_up_even_when_the_lease_cannot_be() -> None:
+    clock, ledger = Clock(), Ledger(10)
+    lock = _lock(ledger, clock, Leases(clock, 0))
+    lock.attach()
+    lock.release()
+    assert ledger.released
