@@ -55,7 +55,7 @@ WHAT: dict[str, Json] = {
     "cut after": {"cut": "after"},
     "cut during": {"cut": "body"},
 }
-FOR_GOOD = ("422", "500", "cut before", "cut after")
+FOR_GOOD = ("500", "cut after")
 
 
 @dataclass(frozen=True, slots=True)

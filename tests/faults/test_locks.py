@@ -143,7 +143,6 @@ def test_a_holder_that_slept_too_long_does_nothing_any_more(stage: Stage, tally:
     assert not failures, "\n\n".join(failures)
 
 
-@pytest.mark.xfail(reason="a run does not yet compare its database with the Lease's last deployment")
 def test_a_second_laptop_catches_up_before_it_takes_anything_away(stage: Stage) -> None:
     """Its older database does not know the newest deployment: it neither prunes nor rolls back."""
     with stage.case("B") as case:
