@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sbkube.engine.hands import TRIES, Hands
-from sbkube.errors import ClusterError
+from sbkube.errors import ClusterError, SbkubeError
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import migrate
 from sbkube.plan.labels import MANAGER
@@ -34,7 +34,11 @@ def create_owned(body: Mapping[str, Any], hands: Hands) -> Json:
             reason="Conflict",
             hint="plan again",
         ) from error
-    return as_applied(live, body, hands)
+    try:
+        return as_applied(live, body, hands)
+    except SbkubeError:
+        # It is there, and as it was wanted: that is what must be recorded. The next change migrates it.
+        return live
 
 
 def as_applied(live: Json, body: Mapping[str, Any], hands: Hands) -> Json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import (
@@ -238,9 +238,19 @@ def left_by(conn: Connection, key: int, target: LockTarget, store: BlobStore) ->
 
 
 def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:
-    """(key, lock token) of the deployments of a target that did not end, oldest first."""
-    query = select(deployments.c.id, deployments.c.lock_token)
-    query = query.where(deployments.c.status.in_(RUNNING), *of_target(target)).order_by(deployments.c.id)
+    """(key, lock token) of the deployments of a target that did not end, oldest first.
+
+    Nor has one ended that gave up with intents still open, because nobody answered any more.
+    """
+    c = deployments.c
+    left = or_(
+        *(
+            exists().where(table.c.deployment_id == c.id, table.c.state == OpState.INTENDED.value)
+            for table in (deployed_resources, helm_releases)
+        )
+    )
+    unfinished = or_(c.status.in_(RUNNING), and_(c.status == DeploymentStatus.INTERRUPTED.value, left))
+    query = select(c.id, c.lock_token).where(unfinished, *of_target(target)).order_by(c.id)
     return [(row.id, row.lock_token) for row in conn.execute(query)]
 
 

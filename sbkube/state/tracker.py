@@ -228,7 +228,7 @@ class DeploymentTracker(Upkeep):
             ]
             writer.settle(conn, left)
             if record.status.ended:
-                if late:
+                if late or outcomes or left:
                     closings.close(conn, key, self.database.key)
                 return record
             running = app_deployments.c.status == DeploymentStatus.IN_PROGRESS.value

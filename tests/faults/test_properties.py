@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from faults import agreement, core_cluster
 from faults.conftest import Tally
-from faults.length import long_or_short
+from faults.length import long_or_short, spread
 from faults.machine import MEMORY, SECRET, Histories, Json
 from faults.server import open_sandbox
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -125,7 +125,8 @@ def _world(project: Project, ledger: DeploymentTracker, http: cluster.HttpCluste
         cluster=http,
         helm=releases,
         ledger=ledger,
-        leases=lease.HttpLease(http),
+        # Each run is a process of its own, which is dead when the next one begins.
+        leases=lease.HttpLease(http, proof="a process", dead=lambda host, pid, left: True),
         clock=clock.SystemClock(),
         listener=lambda event: None,
         catalogue=project.catalogue,
@@ -152,7 +153,7 @@ def _run(machine: type[Histories], examples: int, tally: Tally) -> None:
     print(f"SBKUBE_FAULTS_SEED={number}")
     chosen = settings(
         max_examples=examples,
-        stateful_step_count=8,
+        stateful_step_count=6,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -182,3 +183,36 @@ def test_histories_with_helm(with_helm: WithHelm, shard: int, tally: Tally) -> N
 
     Here.with_helm = True
     _run(Here, -(-WITH_HELM // SHARDS), tally)
+
+
+WHAT = ({"status": 409}, {"status": 429}, {"status": 500}, {"cut": "before"}, {"cut": "after"}, {"cut": "body"})
+ALONE = [
+    {"verb": verb, "skip": skip, "times": times, **what}
+    for verb in ("patch", "create", "get", "list", "update", "")
+    for skip in (0, 1, 3)
+    for times in (1, 9)
+    for what in WHAT
+]
+
+
+def test_each_fault_alone_leaves_a_true_record(core: Core, tally: Tally) -> None:
+    """A first apply that meets one fault, for every kind of request, early and late, once and often."""
+
+    class Here(Histories):
+        place = core
+
+    bad = []
+    for fault in spread(ALONE, 12):
+        history = Here()
+        history.want_at_first()
+        try:
+            history.apply_with_faults([fault])
+            history.all_is_well()
+            history.apply(undo=True)
+            history.all_is_well()
+        except AssertionError as error:
+            bad.append(f"{fault}: {error}")
+        finally:
+            history.teardown()
+        tally(alone=1)
+    assert not bad, "\n".join(bad)

@@ -78,9 +78,6 @@ class Leases:
     def renew(self, *_: Any) -> None:
         pass
 
-    def read(self, *_: Any) -> None:
-        return None
-
     def release(self, *_: Any) -> None:
         raise ClusterUnreachable("nobody answers")
 

@@ -175,6 +175,20 @@ def test_what_a_killed_run_left_is_found_and_settled(tracker, target, start):
     assert tracker.unsettled(target) == ()
 
 
+def test_a_run_that_gave_up_is_settled_later(tracker, target, start):
+    """Nobody answered any more: the run has ended, what came of its last intent is still to be found out."""
+    op = apply(config_map("a"))
+    journal = start(op)
+    journal.intend([op])
+    assert journal.finish("nobody answers").status is DeploymentStatus.INTERRUPTED
+    tracker.release(journal.lock)
+    (detail,) = tracker.unsettled(target)
+    tracker.settle(detail.deployment.deployment_id, [outcome(op, live(config_map("a")))])
+    assert [r.state for r in tracker.detail("latest").resources] == [OpState.APPLIED]
+    assert tracker.unsettled(target) == ()
+    assert tracker.verify().ok
+
+
 def test_the_inventory_follows_what_happened(tracker, target, start):
     a, b = config_map("a"), config_map("b")
     ops = (apply(a), apply(b), install())
