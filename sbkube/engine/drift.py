@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
-from sbkube.engine.prepare import target_of
+from sbkube.engine.prepare import refuse_unknown, target_of
 from sbkube.engine.prune import is_release_storage
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.models.deployment_state import HelmReleaseRecord, ResourceRecord
@@ -29,9 +29,11 @@ def drift(
     """Compare every recorded object and release (of the given apps) with the live one. Values of Secrets and of
     what the project calls sensitive are masked."""
     target = target_of(config, world)
+    inventory = world.ledger.inventory(target)
+    refuse_unknown(apps, [*config.apps, *(known.app for known in inventory.values())])
     recorded = {
         key: known
-        for key, known in world.ledger.inventory(target).items()
+        for key, known in inventory.items()
         if not is_release_storage(key) and (not apps or known.app in apps)
     }
     live = Live(world)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
-from sbkube.engine.prepare import target_of
+from sbkube.engine.prepare import refuse_unknown, target_of
 from sbkube.engine.prune import is_release_storage, project_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
@@ -75,6 +75,7 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
     live = Live(world)
     live.observe(key for own in keys.values() for key in own)
     names = [n for n in config.apps if config.apps[n].enabled] + [n for n in keys if n not in config.apps]
+    refuse_unknown(apps, [*config.apps, *names])
     chosen = [name for name in names if not apps or name in apps]
     try:
         last: DeploymentRecord | None = world.ledger.detail("latest", target).deployment

@@ -56,10 +56,16 @@ def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
     return LockTarget(config.name, world.cluster.info().uid, config.settings.namespace)
 
 
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+    """An app that nobody knows is a slip of the pen: UsageError."""
+    apps = list(dict.fromkeys(known))
+    if unknown := [name for name in names if name not in apps]:
+        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(apps))
+
+
 def selected_apps(config: ProjectConfig, selection: Selection) -> list[AppSpec]:
     """Enabled apps in dependency order; raises UsageError for a name that does not exist."""
-    if unknown := [name for name in selection.apps if name not in config.apps]:
-        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(config.apps))
+    refuse_unknown(selection.apps, config.apps)
     enabled = {name: app for name, app in config.apps.items() if app.enabled}
     names = order.app_order({name: app.depends_on for name, app in enabled.items()})
     return [enabled[name] for name in names if not selection.apps or name in selection.apps]

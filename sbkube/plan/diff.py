@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sbkube.models.plan import Cause, FieldChange
@@ -44,7 +45,9 @@ def compare(
     """
     old, new = significant(before) or {}, significant(after) or {}
     live = before if owners is None else owners
-    return tuple(_attributed(step, (a, b), live, manager) for step, a, b in _walk(old, new, ()))
+    found = (_attributed(step, (a, b), live, manager) for step, a, b in _walk(old, new, ()))
+    # Nobody owns an order, so nobody can be named for it.
+    return tuple(replace(c, manager="", time="", operation="") if is_order(c, old) else c for c in found)
 
 
 def untouched(

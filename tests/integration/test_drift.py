@@ -143,3 +143,30 @@ def test_releases_and_their_objects(bench: Bench, api_server: HttpCluster) -> No
     document = _drift(bench)
     assert document["apps"][0]["releases"][0]["state"] == "missing"
     assert _objects(document)["ConfigMap/web-page"]["state"] == "missing"
+
+
+def test_another_order_of_items_is_drift_of_nobody_and_goes_back(bench: Bench, api_server: HttpCluster) -> None:
+    body = deployment("web")
+    body["spec"]["template"]["spec"]["initContainers"] = [{"name": n, "image": "i:1"} for n in ("a", "b")]
+    app(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    app(bench, configmap("a", x="1"), body)
+    bench.ok("apply", "-y")
+    path = "/spec/template/spec/initContainers"
+    live = get(api_server, "Deployment", bench.namespace, "web", "apps")
+    assert live is not None
+    turned = live["spec"]["template"]["spec"]["initContainers"][::-1]
+    key = ResourceKey("apps", "v1", "Deployment", bench.namespace, "web")
+    api_server.patch(key, [{"op": "replace", "path": path, "value": turned}], manager="kubectl-edit")
+    ran = bench.sbkube("drift")
+    assert ran.code == 10 and "initContainers: ['a', 'b'] → ['b', 'a']" in ran.out and "by sbkube" not in ran.out
+    ran = bench.sbkube("rollback", "-y")
+    assert ran.code == 3 and "initContainers by somebody" in ran.err
+    bench.ok("apply", "-y")
+    assert bench.ok("drift").code == 0
+
+
+def test_an_app_that_nobody_knows_is_a_usage_error(bench: Bench) -> None:
+    app(bench, configmap("a", x="1"))
+    for verb in ("drift", "status"):
+        assert bench.sbkube(verb, "--app", "typo").code == 2

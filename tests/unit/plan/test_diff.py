@@ -116,3 +116,11 @@ def test_what_differs_and_is_not_owned_in_the_answer_was_not_asked_for() -> None
     after["spec"] = {**after["spec"], "paused": True}
     assert diff.untouched(before, after, after, "sbkube") == {"spec.paused"}
     assert "spec.replicas" in diff.untouched(before, after, after, "other")
+
+
+def test_nobody_is_named_for_an_order() -> None:
+    one, two = ({"name": name, "value": "1"} for name in "ab")
+    entry = {"manager": "sbkube", "operation": "Apply", "time": "1", "fieldsV1": {"f:env": {}}}
+    before = {"metadata": {"managedFields": [entry]}, "env": [one, two]}
+    (change,) = diff.compare(before, {"env": [two, one]})
+    assert change.manager == "" and change.time == ""
