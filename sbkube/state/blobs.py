@@ -25,6 +25,7 @@ from sbkube.state.writing import insert_new, one_of_many
 
 PLAIN = "zstd"
 SEALED = "zstd+aes-256-gcm"
+SEALED_NAME = "s-"  # begins the name of what must not be readable
 BATCH = 500  # below SQLite's and PostgreSQL's limits of variables in one statement
 SERVER_FIELDS = frozenset(
     {
@@ -119,7 +120,7 @@ class BlobStore:
             return hashlib.sha256(content.data).hexdigest()
         if self.key is None:
             return NOT_KEPT
-        return "s-" + self.key.digest(content.identity.encode() + b"\0" + content.data)
+        return SEALED_NAME + self.key.digest(content.identity.encode() + b"\0" + content.data)
 
     def batch(self) -> BlobBatch:
         """Collect contents that are then written at once."""
@@ -156,8 +157,10 @@ class BlobStore:
 
     def unpack(self, row: Any, identity: str) -> bytes | None:
         """The bytes of a row of `blobs`, or None where its key is missing; altered ones raise StateError."""
-        packed = row.content
-        if row.codec == SEALED:
+        packed, sealed = row.content, row.digest.startswith(SEALED_NAME)
+        if row.codec != (SEALED if sealed else PLAIN) or bool(row.key_id) != sealed:
+            raise StateError("a blob of the state database was altered", subject=row.digest)
+        if sealed:
             key = self.key.named(row.key_id) if self.key else None
             if key is None:
                 return None
@@ -166,9 +169,20 @@ class BlobStore:
             data = zstd.decompress(packed)
         except zstd.ZstdError as error:
             raise StateError("a blob of the state database is damaged", subject=row.digest) from error
-        if row.codec == PLAIN and hashlib.sha256(data).hexdigest() != row.digest:
+        right = sealed or hashlib.sha256(data).hexdigest() == row.digest
+        if not right or len(data) != row.size:
             raise StateError("a blob of the state database was altered", subject=row.digest)
         return data
+
+    def under_another_key(self, row: Any, identity: str) -> bool:
+        """Whether a sealed row of `blobs` names a key that is not here, but was made with one that is."""
+        for key in self.key.all if self.key else ():
+            try:
+                key.open(row.content, f"{identity}|{row.digest}")
+            except StateError:
+                continue
+            return bool(key.key_id != row.key_id)
+        return False
 
 
 class BlobBatch:

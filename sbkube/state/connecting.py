@@ -24,6 +24,9 @@ from sbkube.state.failures import translated
 URL_VARIABLE = "SBKUBE_STATE_URL"
 BUSY_SECONDS = 10.0
 READ_ONLY = "sbkube_read_only"
+_WAIT_FOR_DISK = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,10 @@ class Location:
     file: Path | None
 
     def __str__(self) -> str:
-        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+        if self.file:
+            return str(self.file)
+        shown = {name: "***" if "pass" in name else value for name, value in self.url.query.items()}
+        return self.url.set(query=shown).render_as_string(hide_password=True)
 
 
 def locate(path_or_url: str | Path | None, environ: Mapping[str, str]) -> Location:
@@ -43,8 +49,9 @@ def locate(path_or_url: str | Path | None, environ: Mapping[str, str]) -> Locati
     if isinstance(chosen, str) and "://" in chosen:
         try:
             url = make_url(chosen)
-        except exc.ArgumentError as error:
-            raise StateError("the state URL cannot be read", hint="like postgresql://user@host/name") from error
+        except (exc.ArgumentError, ValueError):  # what they say may hold a part of a password
+            hint = "like postgresql://user@host:5432/name; in a password write @ as %40 and : as %3A"
+            raise StateError("the state URL cannot be read", hint=hint) from None
         if url.get_backend_name() != "sqlite":
             return Location(_with_driver(url), None)
         chosen = url.database or ""
@@ -71,9 +78,11 @@ def connect(location: Location) -> Engine:
         return engine
     try:
         # Prepared statements belong to a session, which a pooler in transaction mode does not keep for us.
-        return create_engine(location.url, pool_pre_ping=True, connect_args={"prepare_threshold": None})
-    except ModuleNotFoundError as error:
+        engine = create_engine(location.url, pool_pre_ping=True, connect_args={"prepare_threshold": None})
+    except ImportError as error:  # also of a psycopg that finds no libpq
         raise ToolMissing("PostgreSQL needs psycopg", hint="pip install 'sbkube[postgres]'") from error
+    event.listen(engine, "begin", _durable)
+    return engine
 
 
 def prepare_file(file: Path) -> None:
@@ -119,10 +128,17 @@ def _begin(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+def _durable(conn: Connection) -> None:
+    """A committed intent survives a crash of the server, even where its default is not to wait for the disk. What
+    is stricter than `on` (remote_apply) stays."""
+    if not conn.get_execution_options().get(READ_ONLY, False):
+        conn.exec_driver_sql(_WAIT_FOR_DISK)
+
+
 def read_only(conn: Connection) -> Connection:
     """Before its first statement: make a connection see one consistent state, and take no write lock."""
     if conn.dialect.name == "postgresql":
-        return conn.execution_options(isolation_level="REPEATABLE READ")
+        return conn.execution_options(isolation_level="REPEATABLE READ", **{READ_ONLY: True})
     return conn.execution_options(**{READ_ONLY: True})
 
 

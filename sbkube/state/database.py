@@ -175,6 +175,7 @@ class DeploymentDatabase:
             self._refuse_contradiction(conn, key, wanted, error_message)
             if wanted is DeploymentStatus.ROLLED_BACK:
                 conn.execute(update(deployments).where(deployments.c.id == key).values(status=wanted.value))
+                closings.close(conn, key, self.key)
             else:
                 self.set_status(conn, key, wanted, error_message)
             return history.one(conn, key, self.store)

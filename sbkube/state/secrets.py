@@ -53,7 +53,12 @@ class StateKey:
 
     def named(self, key_id: str) -> StateKey | None:
         """This key, or an older one, by its id."""
-        return next((key for key in (self, *self.older) if key.key_id == key_id), None)
+        return next((key for key in self.all if key.key_id == key_id), None)
+
+    @property
+    def all(self) -> tuple[StateKey, ...]:
+        """This key and the older ones."""
+        return (self, *self.older)
 
     def __repr__(self) -> str:
         """Never the key."""
@@ -70,7 +75,7 @@ class StateKey:
 
         try:
             return self._aead().decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], identity.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short for a nonce
             raise StateError(
                 "encrypted content was altered, or belongs to another object", subject=identity
             ) from error

@@ -27,6 +27,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from sbkube.errors import StateError
+
 SCHEMA_VERSION = "0002"
 NOT_KEPT = "-"
 
@@ -56,8 +58,13 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else time_text(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Back to an aware time."""
-        return None if value is None else datetime.fromisoformat(value)
+        """Back to an aware time; raises StateError for what we never wrote."""
+        if value is None:
+            return None
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError as error:
+            raise _unreadable("time") from error
 
 
 class Json(TypeDecorator[Any]):
@@ -71,8 +78,18 @@ class Json(TypeDecorator[Any]):
         return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any | None:
-        """Back to plain Python values."""
-        return None if value is None else orjson.loads(value)
+        """Back to plain Python values; raises StateError for what is no JSON."""
+        try:
+            return None if value is None else orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise _unreadable("JSON value") from error
+
+
+def _unreadable(what: str) -> StateError:
+    return StateError(
+        f"the state database holds a {what} that cannot be read: it was damaged or altered",
+        hint="see `sbkube state verify`; restore a backup copy",
+    )
 
 
 def _text(name: str, length: int | None = None, *, key: bool = False) -> Column[str]:

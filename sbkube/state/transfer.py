@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +22,7 @@ from sqlalchemy import func, select
 
 from sbkube.errors import StateError, StateNotWritable, UsageError
 from sbkube.state import bundles
-from sbkube.state.blobs import PLAIN
+from sbkube.state.blobs import BlobStore
 from sbkube.state.merging import Merged, Merger
 from sbkube.state.packing import zstd
 from sbkube.state.tables import SCHEMA_VERSION, blobs, closings, deployments
@@ -194,11 +195,8 @@ def import_file(database: DeploymentDatabase, file: Path, progress: Progress | N
 def _blob(values: dict[str, Any], file: Path) -> dict[str, Any]:
     row = bundles.typed(blobs, values)
     row["content"] = base64.b64decode(row["content"])
-    if row["codec"] == PLAIN:
-        try:
-            data = zstd.decompress(row["content"])
-        except zstd.ZstdError as error:
-            raise _damaged(file) from error
-        if hashlib.sha256(data).hexdigest() != row["digest"]:
-            raise _damaged(file)
+    try:
+        BlobStore(None).unpack(SimpleNamespace(**row), "")  # without a key: plain ones only
+    except StateError as error:
+        raise _damaged(file) from error
     return row

@@ -6,6 +6,8 @@ rows of the past stay as they were closed. A rollback that was itself rolled bac
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,13 +41,14 @@ class _Rollback:
 
 def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
     """Key of a deployment → public id of the rollback that undid all of it; `found` are rows of `deployments`."""
-    rollbacks = _effective(conn) if found else []
+    if not found:
+        return {}
+    spans = _Spans(_effective(conn, min(int(row.id) for row in found)))
     result = {}
     for row in found:
-        for rollback in rollbacks:
-            if rollback.covers(row) and _changed(row) and _whole(conn, rollback, row):
-                result[int(row.id)] = rollback.name
-                break
+        rollback = spans.over(row)
+        if rollback and _changed(row) and _whole(conn, rollback, row):
+            result[int(row.id)] = rollback.name
     return result
 
 
@@ -59,30 +62,59 @@ def resumed_by(conn: Connection, found: Sequence[Any]) -> dict[str, str]:
     return result
 
 
-def _effective(conn: Connection) -> list[_Rollback]:
-    """Rollbacks that are not undone themselves, newest first."""
+class _Spans:
+    """Effective rollbacks by target. No two of a target overlap: the newer one would have undone the older."""
+
+    def __init__(self, rollbacks: Sequence[_Rollback]) -> None:
+        """`rollbacks` come newest first."""
+        self._found: dict[Target, list[_Rollback]] = defaultdict(list)
+        for rollback in reversed(rollbacks):
+            self._found[rollback.target].append(rollback)
+
+    def over(self, row: Any) -> _Rollback | None:
+        """The rollback that a deployment lies in."""
+        own = self._found.get(_target(row), [])
+        at = bisect_right(own, int(row.id), key=lambda rollback: rollback.key)
+        return own[at] if at < len(own) and own[at].covers(row) else None
+
+
+def _effective(conn: Connection, after: int) -> list[_Rollback]:
+    """Rollbacks newer than a key that are not undone themselves, newest first."""
     c = deployments.c
     columns = (c.id, c.deployment_id, c.parent, c.project, c.cluster_uid, c.namespace, c.command, c.status)
     query = select(*columns, c.command_args).where(c.purpose == ROLLBACK, c.parent.is_not(None))
-    rows = {row.deployment_id: row for row in conn.execute(query.order_by(c.id.desc()))}
+    query = query.order_by(c.id.desc())
+    rows = {row.deployment_id: row for row in conn.execute(query.where(c.id > after))}
+    bases = dict(rows)  # and what the resumed ones went on with, however old
+    while resumed := {r.parent for r in bases.values() if r.command == RESUME} - bases.keys():
+        older = [
+            r for part in batches(sorted(resumed)) for r in conn.execute(query.where(c.deployment_id.in_(part)))
+        ]
+        if not older:
+            break
+        bases |= {row.deployment_id: row for row in older}
     starts: dict[str, int] = {}
-    for part in batches(row.parent for row in rows.values()):
+    for part in batches(row.parent for row in bases.values()):
         found = conn.execute(select(c.deployment_id, c.id).where(c.deployment_id.in_(part)))
         starts |= {row.deployment_id: row.id for row in found}
     effective: list[_Rollback] = []
+    newest: dict[Target, _Rollback] = {}  # the one of each target that reaches back farthest so far
     for row in rows.values():
         if row.status != DeploymentStatus.SUCCESS.value:
             continue
         own, base = {int(row.id)}, row
-        while base.command == RESUME and base.parent in rows:
-            base = rows[base.parent]
+        while base.command == RESUME and base.parent in bases:
+            base = bases[base.parent]
             own.add(int(base.id))
         first = starts.get(base.parent)
-        if first is None or any(known.covers(row) for known in effective):
+        over = newest.get(_target(row))
+        if first is None or (over is not None and over.covers(row)):
             continue
         args = base.command_args or {}
         restricted = bool(args.get("apps")) or args.get("scope") == "app"
-        effective.append(_Rollback(row.id, row.deployment_id, _target(row), first, restricted, frozenset(own)))
+        one = _Rollback(row.id, row.deployment_id, _target(row), first, restricted, frozenset(own))
+        effective.append(one)
+        newest[one.target] = one
     return effective
 
 

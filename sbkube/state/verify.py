@@ -11,12 +11,14 @@ from sqlalchemy import Connection, select
 
 from sbkube.errors import StateError
 from sbkube.models.deployment_state import DeploymentStatus
-from sbkube.state import references
+from sbkube.state import order, references
 from sbkube.state.blobs import BlobStore, batches, canonical
 from sbkube.state.closings import CHECKPOINT, CLOSING, MERGE, REKEY, ClosingRow, content_digests, ends, link, seal
 from sbkube.state.history import RUNNING
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import blobs, closings, deployments
+
+_NOT_HERE = "its closing was made with a key that is not here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,13 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `verify` looked at and found."""
+    """What `verify` looked at and found. `unproven` counts closings and blobs whose key is not here."""
 
     chains: int
     closings: int
     findings: tuple[Finding, ...] = ()
     blobs: int = 0
+    unproven: int = 0
 
     @property
     def ok(self) -> bool:
@@ -56,24 +59,31 @@ def verify(conn: Connection, store: BlobStore, anchor: Anchor | None = None) -> 
 
     `anchor` comes from the cluster: closings that were removed at the very end show only against it.
     """
-    rows = conn.execute(select(closings).order_by(closings.c.sequence)).all()
+    try:
+        rows = conn.execute(select(closings).order_by(closings.c.sequence)).all()
+    except StateError as error:
+        return Verdict(0, 0, (Finding("closings", error.message),))
     by_chain: dict[tuple[str, str], list[ClosingRow]] = {}
     for row in rows:
         by_chain.setdefault((row.cluster_uid, row.project), []).append(row)
     findings: list[Finding] = []
     for chain in by_chain.values():
         findings += _verify_chain(chain, store.key)
+    hidden = sum(finding.message == _NOT_HERE for finding in findings)
     pruned, lost = pruned_ids(conn, rows)
     findings += lost
     findings += _verify_contents(conn, rows, pruned)
-    seen, altered = _verify_blobs(conn, store)
-    findings += altered
+    findings += _verify_order(conn, rows)
+    opened = _Opened(conn, store)
+    findings += opened.run()
     findings += _verify_anchor(rows, anchor)
-    return Verdict(len(by_chain), len(rows), tuple(findings), seen)
+    return Verdict(len(by_chain), len(rows), tuple(findings), len(opened.seen), hidden + opened.unproven)
 
 
 def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator[Finding]:
     known = {row.hash: row for row in chain}
+    if len(known) != len(chain):
+        yield Finding(f"project {chain[0].project}", "closings are there twice")
     protected: set[str] = set()
     covered = sealed(chain, known, key)
     for row in chain:
@@ -116,8 +126,10 @@ def _verify_link(
             yield Finding(subject, "its closing was altered")
         if row.kind == REKEY and row.hash not in covered:
             yield Finding(subject, "what was sealed with this key was altered since")
+    elif any(link({**row._mapping, "key_id": one.key_id}, one) == row.hash for one in (key.all if key else ())):
+        yield Finding(subject, "its closing was altered")
     elif row.hash not in covered:
-        yield Finding(subject, "its closing was made with a key that is not here", serious=False)
+        yield Finding(subject, _NOT_HERE, serious=False)
 
 
 def sealed(chain: Sequence[ClosingRow], known: Mapping[str, ClosingRow], key: StateKey | None) -> set[str]:
@@ -157,28 +169,53 @@ def pruned_ids(conn: Connection, rows: Sequence[ClosingRow]) -> tuple[set[str], 
         except StateError as error:
             findings.append(Finding("checkpoint", f"the list of what was pruned: {error.message}"))
             continue
-        pruned.update(found[name])
+        pruned.update(found.get(name, ()))
     return pruned, findings
 
 
 def _verify_contents(conn: Connection, rows: Sequence[ClosingRow], pruned: set[str]) -> Iterator[Finding]:
-    newest = {row.deployment_id: row for row in rows if row.kind == CLOSING}
-    found = {row.deployment_id: row for row in conn.execute(select(deployments))}
+    closed = [row for row in rows if row.kind == CLOSING]
+    newest = {row.deployment_id: row for row in closed}
+    rolled_back = {row.deployment_id for row in closed if row.status == DeploymentStatus.ROLLED_BACK.value}
+    columns = (deployments.c.id, deployments.c.deployment_id, deployments.c.status)
+    found = {row.deployment_id: row for row in conn.execute(select(*columns))}
     for public_id, closing in newest.items():
         row = found.get(public_id)
         if row is None:
             if public_id not in pruned:
                 yield Finding(public_id, "the deployment was removed")
             continue
-        digests = content_digests(conn, row.id)
+        try:
+            digests = content_digests(conn, row.id)
+        except StateError as error:
+            yield Finding(public_id, f"what is recorded was altered after it ended: {error.message}")
+            continue
         if _named(digests) != closing.content_digest:
             where = ", ".join(_changed(conn, closing.content_digest, digests))
             yield Finding(public_id, f"what is recorded was altered after it ended (in {where})")
-        elif row.status not in (closing.status, DeploymentStatus.ROLLED_BACK.value):
-            yield Finding(public_id, f"its status was altered from {closing.status} to {row.status}")
+            continue
+        status = DeploymentStatus.ROLLED_BACK.value if public_id in rolled_back else closing.status
+        if row.status != status:
+            yield Finding(public_id, f"its status was altered from {status} to {row.status}")
+        yield from _verify_digests(conn, public_id, closing)
     for public_id, row in found.items():
         if row.status not in RUNNING and public_id not in newest:
             yield Finding(public_id, "it ended without a closing")
+
+
+def _verify_digests(conn: Connection, public_id: str, closing: ClosingRow) -> Iterator[Finding]:
+    """The digests by table are proven by the closing; only their copy may be damaged."""
+    try:
+        BlobStore(None).load(conn, {closing.content_digest: ""})
+    except StateError as error:
+        yield Finding(public_id, f"the digests that its closing names: {error.message}")
+
+
+def _verify_order(conn: Connection, rows: Sequence[ClosingRow]) -> Iterator[Finding]:
+    try:
+        yield from (Finding(*found) for found in order.moved(conn, rows))
+    except StateError as error:
+        yield Finding("deployments", error.message)
 
 
 def _named(digests: Mapping[str, str]) -> str:
@@ -194,34 +231,42 @@ def _changed(conn: Connection, name: str, now: Mapping[str, str]) -> list[str]:
     return [table for table in sorted({*now, *then}) if now.get(table) != then.get(table)]
 
 
-def _verify_blobs(conn: Connection, store: BlobStore) -> tuple[int, list[Finding]]:
-    """Open every blob that a deployment refers to, once. Sealed ones only under a key that is here."""
-    seen: set[str] = set()
-    findings: list[Finding] = []
-    for row in conn.execute(select(deployments.c.id, deployments.c.deployment_id)).all():
-        walked = references.of_deployment(conn, store, row.id)
-        findings += [Finding(row.deployment_id, f"its plan cannot be read: {text}") for text in walked.broken]
-        fresh = {r.name: r for r in walked.references if r.name not in seen}
-        seen |= fresh.keys()
-        for part in batches(sorted(fresh)):
-            findings += _verify_some(conn, store, row.deployment_id, {name: fresh[name] for name in part})
-    return len(seen), findings
+class _Opened:
+    """Opens every blob that a deployment refers to, once. Sealed ones only under a key that is here."""
 
+    def __init__(self, conn: Connection, store: BlobStore) -> None:
+        self.conn = conn
+        self.store = store
+        self.seen: set[str] = set()
+        self.unproven = 0
 
-def _verify_some(
-    conn: Connection, store: BlobStore, public_id: str, wanted: Mapping[str, references.Reference]
-) -> Iterator[Finding]:
-    there: dict[str, Any] = {
-        row.digest: row for row in conn.execute(select(blobs).where(blobs.c.digest.in_(list(wanted))))
-    }
-    for name, reference in wanted.items():
-        if name not in there:
-            yield Finding(public_id, f"a blob that {reference.table} refers to is missing: {name[:14]}…")
-            continue
-        try:
-            store.unpack(there[name], reference.identity)
-        except StateError as error:
-            yield Finding(public_id, f"a blob that {reference.table} refers to: {error.message}")
+    def run(self) -> Iterator[Finding]:
+        for row in self.conn.execute(select(deployments.c.id, deployments.c.deployment_id)).all():
+            try:
+                walked = references.of_deployment(self.conn, self.store, row.id)
+            except StateError:
+                continue  # told already: its rows cannot be read
+            for text in walked.broken:
+                yield Finding(row.deployment_id, f"its plan cannot be read: {text}")
+            fresh = {r.name: r for r in walked.references if r.name not in self.seen}
+            self.seen |= fresh.keys()
+            for part in batches(sorted(fresh)):
+                yield from self._some(row.deployment_id, {name: fresh[name] for name in part})
+
+    def _some(self, public_id: str, wanted: Mapping[str, references.Reference]) -> Iterator[Finding]:
+        query = select(blobs).where(blobs.c.digest.in_(list(wanted)))
+        there: dict[str, Any] = {row.digest: row for row in self.conn.execute(query)}
+        for name, reference in wanted.items():
+            if name not in there:
+                yield Finding(public_id, f"a blob that {reference.table} refers to is missing: {name[:14]}…")
+                continue
+            try:
+                if self.store.unpack(there[name], reference.identity) is None:
+                    self.unproven += 1
+                    if self.store.under_another_key(there[name], reference.identity):
+                        raise StateError("it names a key that it was not made with")
+            except StateError as error:
+                yield Finding(public_id, f"a blob that {reference.table} refers to: {error.message}")
 
 
 def _verify_anchor(rows: Sequence[ClosingRow], anchor: Anchor | None) -> Iterator[Finding]:

@@ -62,9 +62,13 @@ def verify(session: Session) -> int:
     def text() -> str:
         lines = [f"{f.subject}: {f.message}" for f in verdict.findings]
         word = "intact" if verdict.ok else "ALTERED"
+        if verdict.ok and verdict.unproven:
+            word = f"intact as far as the keys here can tell ({verdict.unproven} things are under other keys)"
         return "\n".join([*lines, f"{word}: {verdict.closings} closings in {verdict.chains} chains"])
 
-    session.emit("state-verify", lambda: {"ok": verdict.ok, "findings": findings}, text)
+    session.emit(
+        "state-verify", lambda: {"ok": verdict.ok, "unproven": verdict.unproven, "findings": findings}, text
+    )
     return 0 if verdict.ok else 1
 
 

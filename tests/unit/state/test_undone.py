@@ -88,3 +88,14 @@ def test_a_resumed_rollback_undoes_what_the_interrupted_one_was_to_undo(tracker:
     cut_off = run(tracker, WEB, parent=first, fails=True)
     resumed = run(tracker, WEB, parent=cut_off, command="resume")
     assert undone(tracker) == {first: resumed}
+
+
+def test_a_resumed_rollback_does_not_undo_what_it_went_on_with(tracker: DeploymentTracker) -> None:
+    """Also where only the newest deployments are looked at."""
+    first = run(tracker, WEB)
+    cut = run(tracker, WEB, parent=first, fails=True)
+    back = run(tracker, WEB, parent=cut, command="resume")
+    assert undone(tracker) == {first: back}
+    for name in (cut, back):
+        assert not tracker.detail(name).deployment.rolled_back_by
+    assert tracker.detail(first).deployment.rolled_back_by == back
