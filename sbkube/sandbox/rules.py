@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from sbkube.sandbox import admission as _admission
-from sbkube.sandbox import classes, crds, partial, typed
+from sbkube.sandbox import crds, lookups, partial, typed
 from sbkube.sandbox import defaults as _defaults
 from sbkube.sandbox import validate as _validate
 from sbkube.sandbox.access import Deletion
@@ -19,6 +19,7 @@ from sbkube.sandbox.status import (
     StatusError,
     bad_request,
     conflict,
+    forbidden,
     invalid,
     invalid_resource,
     precondition,
@@ -49,6 +50,7 @@ _CONDITIONAL_GROUPS = {"policy", "coordination.k8s.io", "apiextensions.k8s.io", 
 _CREATED_BY_UPDATE = {("coordination.k8s.io", "Lease"), ("", "Endpoints"), ("", "Event"), ("", "Service")}
 
 # Kinds whose deletion changes nothing but the time: their strategies start it themselves.
+_IMMORTAL = {"default", "kube-system", "kube-public"}
 WITHOUT_GRACE = {"namespaces", "customresourcedefinitions.apiextensions.k8s.io"}
 
 __all__ = ["zero_status"]
@@ -145,7 +147,9 @@ def admit(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
     if not kind.custom:
         _admission.admit(kind, new, old, lambda: [o for _, o in api.store.items("services")])
         if old is None:
-            classes.name_default(kind, new, api.store)
+            lookups.name_default(kind, new, api.store)
+            if (kind.group, kind.kind) == ("", "Pod"):
+                lookups.admit_pod(kind, new, api.store)
 
 
 def prepare(api: Api, kind: Kind, new: Json, old: Json | None) -> None:
@@ -240,8 +244,10 @@ def no_version(kind: Kind, name: str) -> StatusError:
 
 
 def check_preconditions(kind: Kind, live: Json, how: Deletion) -> None:
-    """Refuses a deletion whose preconditions do not hold."""
+    """Refuses a deletion whose preconditions do not hold, and that of a namespace which has to stay."""
     metadata = live["metadata"]
+    if kind.store_key == "namespaces" and metadata["name"] in _IMMORTAL:
+        raise forbidden(kind, metadata["name"], "this namespace may not be deleted")
     if how.uid and how.uid != metadata["uid"]:
         raise precondition(
             kind,

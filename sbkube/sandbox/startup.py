@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sbkube.sandbox import classes, custom
+from sbkube.sandbox import custom, lookups
 from sbkube.sandbox.access import Options
 from sbkube.sandbox.api import Api
 from sbkube.sandbox.control_plane import ApiCluster
@@ -28,7 +28,7 @@ def _first_objects() -> list[Json]:
     storage = {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
-        "metadata": {"name": "standard", "annotations": {classes.DEFAULT_STORAGE: "true"}},
+        "metadata": {"name": "standard", "annotations": {lookups.DEFAULT_STORAGE: "true"}},
         "provisioner": "sandbox.sbkube.dev/provisioner",
         "allowVolumeExpansion": True,
     }

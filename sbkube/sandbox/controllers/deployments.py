@@ -232,6 +232,9 @@ def _conditions(run: Controllers, key: Key, obj: Json, status: Json, current: Js
         found.append(progress)
     elif "Progressing" in old:
         found.append(old["Progressing"])
+    for failure in ((current or {}).get("status") or {}).get("conditions") or ():
+        told = (failure["status"], failure["reason"], failure["message"])
+        found.append(_condition(old.get(failure["type"]), failure["type"], *told))
     return found
 
 

@@ -52,7 +52,10 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
     else:
         missing = min(spec.get("parallelism", 1), needed - good) - len(active)
         for _ in range(max(0, missing)):
-            active.append(await _start_pod(run, obj, good + len(active)))
+            made = await _start_pod(run, obj, good + len(active))
+            if made is None:
+                break
+            active.append(made)
         await _count(run, key, good, bad, active)
 
 
@@ -70,7 +73,7 @@ def _failure(run: Controllers, key: Key, obj: Json, bad: int) -> tuple[str, str]
     return None
 
 
-async def _start_pod(run: Controllers, obj: Json, number: int) -> Json:
+async def _start_pod(run: Controllers, obj: Json, number: int) -> Json | None:
     name = obj["metadata"]["name"]
     indexed = obj["spec"].get("completionMode") == "Indexed"
     prefix = f"{name[:50]}-{number}" if indexed else name[:57]
@@ -79,7 +82,9 @@ async def _start_pod(run: Controllers, obj: Json, number: int) -> Json:
         for part in ("labels", "annotations"):
             found = pod["metadata"].setdefault(part, {})
             found["batch.kubernetes.io/job-completion-index"] = str(number)
-    made = await run.cluster.create(pod)
+    made = await run.make_pod(obj, pod, _COMPONENT)
+    if isinstance(made, str):
+        return None
     await run.event(obj, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}", _COMPONENT)
     return made
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sbkube.sandbox.controllers.adoption import adopt
 from sbkube.sandbox.controllers.cluster import Json, Key, key_of, terminating
 from sbkube.sandbox.controllers.pods import is_ready, new_pod
-from sbkube.sandbox.controllers.runtime import seconds_of
+from sbkube.sandbox.controllers.runtime import now_text, seconds_of
 
 if TYPE_CHECKING:
     from sbkube.sandbox.controllers.runtime import Controllers
@@ -43,8 +43,13 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
     if len(living) < wanted:
         living = _living(await adopt(run, obj, "Pod"))
     component = "replicaset-controller" if key.kind == "ReplicaSet" else "replication-controller"
+    refusal = ""
     for _ in range(wanted - len(living)):
-        pod = await run.cluster.create(new_pod(obj, obj["spec"]["template"], f"{key.name[:57]}-{suffix()}"))
+        wished = new_pod(obj, obj["spec"]["template"], f"{key.name[:57]}-{suffix()}")
+        pod = await run.make_pod(obj, wished, component)
+        if isinstance(pod, str):
+            refusal = pod
+            break
         living.append(pod)
         await run.event(obj, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}", component)
     if len(living) > wanted:
@@ -55,14 +60,14 @@ async def reconcile(run: Controllers, key: Key, obj: Json | None) -> None:
                 obj, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}", component
             )
         living = living[len(living) - wanted :]
-    await _write_counts(run, key, living)
+    await _write_counts(run, key, living, refusal)
 
 
 def _living(pods: list[Json]) -> list[Json]:
     return [p for p in pods if not terminating(p) and (p.get("status") or {}).get("phase") not in _DONE]
 
 
-async def _write_counts(run: Controllers, key: Key, pods: list[Json]) -> None:
+async def _write_counts(run: Controllers, key: Key, pods: list[Json], refusal: str) -> None:
     obj = run.get(key)
     if obj is None or terminating(obj):
         return
@@ -79,4 +84,11 @@ async def _write_counts(run: Controllers, key: Key, pods: list[Json]) -> None:
     }
     status = {"replicas": len(pods), **{k: v for k, v in counts.items() if v}}
     status["observedGeneration"] = obj["metadata"].get("generation", 1)
+    if refusal:
+        before = ((obj.get("status") or {}).get("conditions") or [{}])[0]
+        since = before.get("lastTransitionTime") or now_text()
+        failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refusal}
+        # The name of the pod that was refused is another each time, and is no news.
+        told = {**failed, "message": before.get("message", refusal), "lastTransitionTime": since}
+        status["conditions"] = [told]
     await run.write_status(obj, status)

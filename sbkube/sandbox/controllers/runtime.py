@@ -23,6 +23,7 @@ Reconcile = Callable[["Controllers", Key, Json | None], Awaitable[None]]
 WORKERS = 8
 _RETRY_SECONDS = 0.02
 _RETRY_LIMIT = 5.0
+_REFUSED_SECONDS = 1.0
 READY_AFTER = "sandbox.sbkube.dev/ready-after"
 FAIL = "sandbox.sbkube.dev/fail"
 
@@ -185,6 +186,20 @@ class Controllers:
         # A namespace that is going away takes no events, and nobody minds.
         with contextlib.suppress(StatusError):
             await self.cluster.create(body)
+
+    async def make_pod(self, owner: Json, pod: Json, component: str) -> Json | str:
+        """Creates an owner's pod; the refusal when it is refused, of which the owner's events tell.
+
+        The owner is looked at again after a second: what was missing may be there then.
+        """
+        try:
+            return await self.cluster.create(pod)
+        except StatusError as error:
+            if error.code not in (403, 422):
+                raise
+            self.later(_REFUSED_SECONDS, key_of(owner))
+            await self.event_once(owner, "Warning", "FailedCreate", f"Error creating: {error.message}", component)
+            return error.message
 
     async def event_once(self, obj: Json, kind: str, reason: str, message: str, component: str) -> None:
         """Writes an Event unless it was written for this object before."""

@@ -83,7 +83,8 @@ async def _create(run: Controllers, obj: Json, number: int, revision: str) -> No
         pod["spec"]["subdomain"] = obj["spec"]["serviceName"]
     for claim in obj["spec"].get("volumeClaimTemplates") or ():
         await _claim(run, obj, pod, claim)
-    await run.cluster.create(pod)
+    if isinstance(await run.make_pod(obj, pod, "statefulset-controller"), str):
+        return
     text = f"create Pod {name} in StatefulSet {obj['metadata']['name']} successful"
     await run.event(obj, "Normal", "SuccessfulCreate", text, "statefulset-controller")
 
@@ -156,8 +157,9 @@ async def reconcile_daemon(run: Controllers, key: Key, obj: Json | None) -> None
     if not pods:
         name = f"{key.name[:57]}-{suffix()}"
         labels = {_HASH: update, "pod-template-generation": str(obj["metadata"].get("generation", 1))}
-        await run.cluster.create(new_pod(obj, obj["spec"]["template"], name, labels))
-        await run.event(obj, "Normal", "SuccessfulCreate", f"Created pod: {name}", "daemonset-controller")
+        made = await run.make_pod(obj, new_pod(obj, obj["spec"]["template"], name, labels), "daemonset-controller")
+        if not isinstance(made, str):
+            await run.event(obj, "Normal", "SuccessfulCreate", f"Created pod: {name}", "daemonset-controller")
     obj = run.get(key)
     if obj is None:
         return
