@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from sbkube.models.plan import AppPlan, Change, FieldChange, Operation, Plan
+from sbkube.plan import diff
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -70,7 +71,17 @@ class Redactor:
             return self.mask(value)
         if secret and isinstance(value, Mapping) and LAST_APPLIED in value:
             value = {**value, LAST_APPLIED: self.mask(value[LAST_APPLIED])}
-        return self._globbed(value, path) if self._globs else value
+        return self._within(value, path) if self._globs else value
+
+    def _within(self, value: Any, path: str) -> Any:
+        """A value at a path as differences have it; a glob may name something above it."""
+        at = ""
+        for step in diff.steps_of(path):
+            name = step if isinstance(step, str) else _ITEM
+            at = f"{at}.{name}" if at else name
+            if any(matches(at, glob) for glob in self._globs):
+                return self.mask(value)
+        return self._globbed(value, at)
 
     def change(self, change: Change) -> Change:
         """A change without secret values in its images and fields."""
@@ -111,5 +122,13 @@ def is_secret(body: Mapping[str, Any]) -> bool:
 
 
 def matches(path: str, glob: str) -> bool:
-    """A path such as `spec.password` fits a glob; `**.` stands for any number of steps."""
+    """A path such as `spec.password` fits a glob; `**.` stands for any number of steps.
+
+    Of an item that is known by its name the place in the list is unknown: it fits every number.
+    """
+    if _ITEM in path:
+        glob = ".".join("*" if part.isdigit() else part for part in glob.split("."))
     return fnmatch.fnmatchcase(path, glob.replace("**.", "*"))
+
+
+_ITEM = "\ue000"  # an item of a list, in the place of its number; nobody writes this

@@ -25,6 +25,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from integration.conftest import Bench
 from integration.test_apply import get
+from integration.test_conflicts import app, edit
 from integration.test_crash import _until
 from shapes import configmap, deployment
 
@@ -307,3 +308,27 @@ def test_passwords_of_urls(
     for words in (("apply", "-y"), ("diff", "-o", "json"), ("template",), ("validate",)):
         witness.run(*words, code=None)
     assert witness.found() == []
+
+
+def test_sensitive_fields_are_hidden_wherever_a_difference_is_told(bench: Bench, api_server: HttpCluster) -> None:
+    """Differences name items by their keys and quote odd names; globs do neither."""
+    globs = ["metadata.annotations.example.com/token", "spec.template.spec.containers.*.env.0.value"]
+
+    def wanted(value: str) -> None:
+        body = deployment("w")
+        body["metadata"]["annotations"] = {"example.com/token": value, "other": "1"}
+        body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "P", "value": value}]
+        app(bench, body, sensitive=globs)
+
+    wanted("planted-one")
+    bench.ok("apply", "-y")
+    wanted("planted-two")
+    for form in ("human", "json", "yaml", "llm"):
+        assert "planted" not in bench.ok("plan", "-o", form, "--out", "saved").out
+    assert "planted" not in (bench.folder / "saved").read_text()
+    bench.ok("apply", "--plan", "saved", "-y")
+    patch = {"metadata": {"annotations": {"example.com/token": "planted-three"}}}
+    edit(api_server, bench, "Deployment", "w", patch, "kubectl-edit")
+    for words in (("drift",), ("drift", "-o", "json"), ("plan",), ("rollback", "-y")):
+        ran = bench.sbkube(*words)
+        assert "example.com/token" in ran.out + ran.err and "planted" not in ran.out + ran.err

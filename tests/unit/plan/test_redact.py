@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sbkube.models.plan import AppPlan, Change, Effect, FieldChange, Operation, Plan, Verb
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
@@ -62,3 +64,27 @@ def test_what_lies_in_a_map_that_came_or_went_is_masked_too() -> None:
     assert PLANTED not in str(shown.before)
     shown = redactor.field(FieldChange("spec", None, {"auth": {"token": PLANTED}, "size": 1}), secret=False)
     assert PLANTED not in str(shown.after) and shown.after["size"] == 1
+
+
+@pytest.mark.parametrize(
+    ("glob", "path"),
+    [
+        ("metadata.annotations.example.com/token", "metadata.annotations['example.com/token']"),
+        ("spec.containers.*.env.0.value", "spec.containers[name=c].env[name=P].value"),
+        ("spec.containers.12.env", "spec.containers[name=c].env[name=P].value"),
+        ("**.value", "spec.containers[name=c].env[name=P].value"),
+        ("spec", "spec.ports[port=80,protocol=TCP].x"),
+    ],
+)
+def test_what_is_sensitive_is_hidden_in_every_notation_of_its_path(glob: str, path: str) -> None:
+    shown = Redactor(b"k", [glob]).field(FieldChange(path, PLANTED, f"{PLANTED}-2"), secret=False)
+    assert PLANTED not in str(shown.before) and PLANTED not in str(shown.after)
+    assert Redactor(b"k", [glob]).field(FieldChange("metadata.labels.x", "1", "2"), secret=False).after == "2"
+
+
+def test_what_lies_below_a_changed_list_is_hidden_too() -> None:
+    value = [{"x": PLANTED}, {"y": "shown"}]
+    shown = Redactor(b"k", ["spec.items.0.list.0.x"]).field(
+        FieldChange("spec.items[name=a].list", None, value), secret=False
+    )
+    assert PLANTED not in str(shown.after) and "shown" in str(shown.after)
