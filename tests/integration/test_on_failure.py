@@ -150,3 +150,7 @@ def test_ctrl_c_during_the_rollback_is_recorded_and_the_first_error_stays(
     assert run.returncode == 1 and "ImagePullBackOff" in out and '"status": "interrupted"' in out
     assert "ended as interrupted" in err
     assert [status for _, status in statuses(bench)[:2]] == ["interrupted", "partially_failed"]
+    bench.ok("resume", "-y")
+    assert data(api_server, bench, "bad") == data(api_server, bench, "good") == {"x": "1"}
+    assert get(api_server, "Deployment", bench.namespace, "broken", "apps") is None
+    assert statuses(bench)[0] == ("resume", "success")

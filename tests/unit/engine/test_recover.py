@@ -198,3 +198,16 @@ def test_every_verb_can_be_done_settled_and_gone_on_with(verb: Verb) -> None:
     assert verb in ACTIONS
     assert verb in (HELM_RULES if verb.helm else RULES)
     assert verb.helm or verb in resume.RULES
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (OLD, OpState.ABANDONED),
+        (live({"x": "1"}, by="kubectl-create"), OpState.APPLIED),
+        (live({"x": "1"}, uid="u2"), OpState.SUPERSEDED),
+        (None, OpState.SUPERSEDED),
+    ],
+)
+def test_what_was_given_back_owns_nothing_of_ours_any_more(found: Json | None, state: OpState) -> None:
+    assert became(row(Verb.GIVE_BACK, wanted(), OLD), found) is state

@@ -92,3 +92,31 @@ def test_our_fields_go_to_helm_and_our_labels_stay_ours() -> None:
     assert stay["fieldsV1"] == {"f:metadata": {"f:labels": {"f:sbkube.dev/app": {}}}}
     assert gone["fieldsV1"] == {"f:metadata": {"f:labels": {"f:tier": {}}}, "f:data": {"f:a": {}}}
     assert gone["operation"] == "Apply" and other == OTHER
+
+
+HELM = _entry("helm", "Apply", {"f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {}}}}, time="4")
+
+
+def test_what_a_release_has_applied_goes_over_only_when_the_object_leaves_it() -> None:
+    live = _map({}, HELM, OURS)
+    assert migrate.predecessors(live) == ()
+    assert migrate.predecessors(live, handed=True) == (migrate.RELEASE,)
+    (entry,) = migrate.merged(live, (migrate.RELEASE,))
+    assert entry["manager"] == "sbkube" and {"f:metadata", "f:data"} <= set(entry["fieldsV1"])
+
+
+def test_a_takeover_that_was_cut_off_is_told_from_one_that_is_done() -> None:
+    live = _map({}, HELM, OURS)
+    planned = _map({}, *migrate.merged(live, (migrate.RELEASE,)))
+    assert migrate.unfinished(live, planned) == (migrate.RELEASE,)
+    assert migrate.unfinished(planned, planned) == ()
+    assert migrate.unfinished(live, _map({}, HELM, OURS)) == ()  # Helm was to keep its own
+
+
+def test_giving_back_leaves_nothing_of_ours_and_completes_what_others_kept() -> None:
+    some = _entry("kubectl-client-side-apply", "Update", {"f:data": {"f:b": {}}}, time="5")
+    assert migrate.given_back(_map({}, OURS, OTHER), [KUBECTL]) == [OTHER, KUBECTL]
+    (entry,) = migrate.given_back(_map({}, OURS, some), [KUBECTL])
+    assert set(entry["fieldsV1"]["f:data"]) >= {"f:a", "f:b"}
+    (step, _) = migrate.steps(_map({}, OURS), migrate.given_back(_map({}, OURS), []))
+    assert step["value"] == [{}]  # an empty list would change nothing
