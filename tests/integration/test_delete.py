@@ -61,6 +61,14 @@ def test_without_its_database_nothing_is_deleted_by_label_alone(
     monkeypatch.setenv("SBKUBE_STATE_URL", str(bench.folder / "empty.db"))
     ran = bench.sbkube("delete", "-y", "-o", "json")
     assert ran.code == ran.json["exit_code"] == 5
+    assert "does not know dep-" in ran.json["message"] and "state rebuild" in ran.json["hint"]
+
+    leases = api_server.resource_type("coordination.k8s.io/v1", "Lease")
+    assert leases is not None
+    for lease in api_server.list(leases, bench.namespace):
+        api_server.delete(ResourceKey.of(lease))
+    ran = bench.sbkube("delete", "-y", "-o", "json")
+    assert ran.code == ran.json["exit_code"] == 5
     assert "ConfigMap/a" in ran.json["message"] and "state rebuild" in ran.json["hint"]
     assert data(api_server, bench, "a") == {"x": "1"}
 
