@@ -1,4 +1,5 @@
-"""The state system on a real SQLite file, from the first row to the history that somebody reads later."""
+"""The state system on a real SQLite file and on a real PostgreSQL, from the first row to the history that somebody
+reads later. Other processes take part."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +16,15 @@ import pytest
 from integration.conftest import Bench
 from ledger_plans import PASSWORD, apply, config_map, live, outcome, plan_of
 from shapes import configmap
+from sqlalchemy import select
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.errors import ClusterError, StateLocked
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
 from sbkube.models.outcome import OpState
 from sbkube.state.database import DeploymentDatabase
+from sbkube.state.secrets import new_key_text
+from sbkube.state.tables import metadata
 from sbkube.state.tracker import DeploymentTracker
 
 TARGET = LockTarget("shop", "uid-1", "default")
@@ -35,12 +40,29 @@ DATA = DeploymentCreate(
 )
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "deployments.db"
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a database is opened with: the path of a file, or the URL of a database that has our tables."""
+    if request.param == "sqlite":
+        return str(tmp_path / "state" / "deployments.db")
+    monkeypatch.setenv("SBKUBE_STATE_KEY", new_key_text())  # no key file is made there
+    return str(request.getfixturevalue("postgres_url"))
 
 
-def process(code: str, file: Path) -> subprocess.Popen[str]:
+def written(place: str) -> Iterator[bytes]:
+    """Everything that is kept: the files of SQLite, or all rows of PostgreSQL."""
+    if "://" not in place:
+        yield from (path.read_bytes() for path in Path(place).parent.iterdir())
+        return
+    database = DeploymentDatabase(place)
+    with database.reading() as conn:
+        for table in metadata.sorted_tables:
+            for row in conn.execute(select(table)):
+                yield repr(row).encode() + b"".join(value for value in row if isinstance(value, bytes))
+    database.close()
+
+
+def process(code: str, file: str) -> subprocess.Popen[str]:
     """Another Python that imports what this module imports and runs `code` with `file` as its argument."""
     folder = Path(__file__).resolve().parent
     head = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(folder.parent)!r}]\n"
@@ -50,8 +72,8 @@ def process(code: str, file: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_deployment_without_a_plan_from_start_to_history(file: Path) -> None:
-    tracker = DeploymentTracker(file)
+def test_a_deployment_without_a_plan_from_start_to_history(place: str) -> None:
+    tracker = DeploymentTracker(place)
     handle = tracker.track_deployment(DATA)
     assert handle is not None
     with handle:
@@ -70,7 +92,7 @@ def test_a_deployment_without_a_plan_from_start_to_history(file: Path) -> None:
     assert handle.record.status is DeploymentStatus.SUCCESS
     tracker.close()
 
-    later = DeploymentTracker(str(file))
+    later = DeploymentTracker(place)
     detail = later.detail("latest")
     assert detail.deployment == handle.record
     assert [(app.app_name, app.status) for app in detail.apps] == [
@@ -81,8 +103,8 @@ def test_a_deployment_without_a_plan_from_start_to_history(file: Path) -> None:
     assert later.inventory(TARGET).keys() == {row.key for row in detail.resources}
 
 
-def test_an_exception_fails_the_deployment_and_propagates(file: Path) -> None:
-    tracker = DeploymentTracker(file)
+def test_an_exception_fails_the_deployment_and_propagates(place: str) -> None:
+    tracker = DeploymentTracker(place)
     handle = tracker.track_deployment(DATA)
     assert handle is not None
     with pytest.raises(ClusterError), handle:
@@ -94,7 +116,7 @@ def test_an_exception_fails_the_deployment_and_propagates(file: Path) -> None:
     assert record.error_message == "ClusterError: quota exceeded"
 
 
-def test_a_run_with_a_plan_is_there_for_the_next_process(file: Path) -> None:
+def test_a_run_with_a_plan_is_there_for_the_next_process(place: str) -> None:
     code = """
 tracker = DeploymentTracker(file)
 ops = (apply(config_map()), apply(secret()), install())
@@ -108,8 +130,8 @@ for app in ("web", "db"):
 journal.finish()
 tracker.release(lock)
 """
-    assert process(code, file).wait() == 0
-    tracker = DeploymentTracker(file)
+    assert process(code, place).wait() == 0
+    tracker = DeploymentTracker(place)
     detail = tracker.detail("latest", TARGET)
     assert detail.deployment.status is DeploymentStatus.SUCCESS
     images = {row.key.name: row.after for row in detail.resources}
@@ -117,11 +139,13 @@ tracker.release(lock)
     assert images["login"]["stringData"] == {"password": PASSWORD}
     assert tracker.plan("latest").operations[2].release is not None
     assert tracker.verify().ok
-    for path in file.parent.iterdir():
-        assert PASSWORD.encode() not in path.read_bytes()
+    tracker.close()
+    kept = list(written(place))
+    assert any(b"login" in data for data in kept)
+    assert not any(PASSWORD.encode() in data for data in kept)
 
 
-def test_a_killed_run_is_told_and_settled_by_the_next(file: Path) -> None:
+def test_a_killed_run_is_told_and_settled_by_the_next(place: str) -> None:
     code = """
 import os
 tracker = DeploymentTracker(file)
@@ -131,8 +155,8 @@ journal.app_started("web")
 journal.intend([op])
 os.kill(os.getpid(), 9)
 """
-    assert process(code, file).wait() == -9
-    tracker = DeploymentTracker(file)
+    assert process(code, place).wait() == -9
+    tracker = DeploymentTracker(place)
     lock = tracker.acquire(TARGET, "recover")
     (detail,) = tracker.unsettled(TARGET)
     (row,) = detail.resources
@@ -146,7 +170,7 @@ os.kill(os.getpid(), 9)
     tracker.release(lock)
 
 
-def test_several_processes_write_into_one_file(file: Path) -> None:
+def test_several_processes_write_into_one_file(place: str) -> None:
     code = """
 tracker = DeploymentTracker(file)
 for number in range(10):
@@ -154,9 +178,9 @@ for number in range(10):
         app = tracker.track_app_deployment(handle, app_name="web", app_type="yaml")
         tracker.track_resource(app, api_version="v1", kind="ConfigMap", name=f"c{number}")
 """
-    children = [process(code, file) for _ in range(4)]
+    children = [process(code, place) for _ in range(4)]
     assert [child.wait() for child in children] == [0, 0, 0, 0]
-    tracker = DeploymentTracker(file)
+    tracker = DeploymentTracker(place)
     records = tracker.list_deployments(limit=None)
     assert len(records) == 40
     assert {record.status for record in records} == {DeploymentStatus.SUCCESS}
@@ -164,8 +188,8 @@ for number in range(10):
     assert tracker.verify().closings == 40
 
 
-def test_several_deployments_at_once_in_threads(file: Path) -> None:
-    tracker = DeploymentTracker(file)
+def test_several_deployments_at_once_in_threads(place: str) -> None:
+    tracker = DeploymentTracker(place)
     barrier = threading.Barrier(6)
 
     def work(number: int) -> DeploymentStatus:
@@ -185,8 +209,8 @@ def test_several_deployments_at_once_in_threads(file: Path) -> None:
     assert tracker.verify().ok
 
 
-def test_two_processes_cannot_hold_the_same_lock(file: Path) -> None:
-    tracker = DeploymentTracker(file)
+def test_two_processes_cannot_hold_the_same_lock(place: str) -> None:
+    tracker = DeploymentTracker(place)
     tracker.acquire(TARGET, "apply here")
     code = """
 try:
@@ -194,13 +218,13 @@ try:
 except StateLocked as error:
     print(error.message)
 """
-    child = process(code, file)
+    child = process(code, place)
     text, _ = child.communicate()
     assert "apply here" in text
 
 
-def test_one_database_may_be_shared_by_trackers(file: Path) -> None:
-    database = DeploymentDatabase(file)
+def test_one_database_may_be_shared_by_trackers(place: str) -> None:
+    database = DeploymentDatabase(place)
     one, two = DeploymentTracker(database), DeploymentTracker(database)
     first, second = one.track_deployment(DATA), two.track_deployment(DATA)
     assert first is not None

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sbkube.errors import LockLost, StateError, StateLocked, StateNotWritable, StateSchemaError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
 from sbkube.state.database import DeploymentDatabase
+from sbkube.state.schema import Migrations
 from sbkube.state.secrets import new_key_text
 from sbkube.state.tracker import DeploymentTracker
 
@@ -138,3 +139,51 @@ def test_an_unreachable_server_is_an_error_without_the_password() -> None:
 def test_other_databases_are_refused() -> None:
     with pytest.raises(StateError, match="no state database"):
         DeploymentDatabase("mysql://localhost/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann:hun%40ter2@127.0.0.1:1/x?connect_timeout=1",
+        "postgresql://ann@127.0.0.1:1/x?password=hunter2&sslpassword=hunter2&connect_timeout=1",
+        "postgresql://ann:un@ter:hunter2@127.0.0.1/x",
+        "mysql://ann:hunter2@db/x",
+    ],
+)
+def test_no_form_of_a_url_lets_its_password_out(url: str) -> None:
+    with pytest.raises(StateError) as raised:
+        DeploymentDatabase(url, environ={})
+    error: BaseException | None = raised.value
+    while error is not None:  # what a log would have of it
+        assert "ter2" not in str(error)
+        error = error.__cause__
+    assert raised.value.hint
+
+
+def test_a_commit_waits_for_the_disk_whatever_the_default_is(postgres_url: str) -> None:
+    def setting(default: str) -> str:
+        with_default = f"{postgres_url}&options=-csynchronous_commit%3D{default}"
+        database = DeploymentDatabase(with_default, environ={})
+        with database.reading() as conn:
+            assert conn.execute(text("SHOW synchronous_commit")).scalar() == default
+        with database.writing() as conn:
+            found = conn.execute(text("SHOW synchronous_commit")).scalar()
+        database.close()
+        return str(found)
+
+    assert setting("off") == "on"
+    assert setting("remote_apply") == "remote_apply"  # stricter stays
+
+
+def test_after_an_upgrade_an_older_client_stops_and_says_why(
+    postgres_url: str, tracker: DeploymentTracker
+) -> None:
+    """A colleague's sbkube of yesterday: it knows one migration less."""
+    yesterday = Migrations(head="0001")
+    with pytest.raises(StateSchemaError) as raised:
+        DeploymentDatabase(postgres_url, environ={}, migrations=yesterday)
+    assert "0002" in str(raised.value)
+    assert "upgrade sbkube" in raised.value.hint
+    with tracker.track_deployment(DATA) as handle:  # type: ignore[union-attr]
+        pass
+    assert tracker.detail(handle.deployment_id).deployment.status is DeploymentStatus.SUCCESS

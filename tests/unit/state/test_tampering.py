@@ -14,6 +14,7 @@ from ledger_plans import apply, config_map, install, installed, live, outcome, p
 
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import Event, OpState
+from sbkube.state import closings
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.tracker import DeploymentTracker
 from sbkube.state.verify import verify
@@ -209,3 +210,13 @@ def test_what_cannot_be_read_is_a_finding_and_no_crash(history: Path) -> None:
 @pytest.mark.parametrize("table", ["app_deployments", "deployed_resources", "events"])
 def test_a_row_that_was_given_to_another_deployment_is_found(opened: DeploymentDatabase, table: str) -> None:
     assert is_found(opened, f"UPDATE {table} SET deployment_id = 2 WHERE id = 1")
+
+
+def test_a_clock_that_was_set_back_is_no_tampering(opened: DeploymentDatabase) -> None:
+    """Times contradict the keys, but the chain of closings does not."""
+    with opened.writing() as conn:
+        for key, day in ((1, "09"), (2, "05"), (3, "01")):
+            times = (f"2026-01-{day}T01:00:00.000000Z", f"2026-01-{day}T02:00:00.000000Z", key)
+            conn.exec_driver_sql("UPDATE deployments SET created_at = ?, ended_at = ? WHERE id = ?", times)
+            closings.close(conn, key, opened.key)
+        assert verify(conn, opened.store).findings == ()
