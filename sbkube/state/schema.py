@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
 
-from sbkube.errors import StateSchemaError
+from sbkube.errors import StateError, StateSchemaError
 from sbkube.state.connecting import Location, prepare_file
 from sbkube.state.secrets import StateKey
-from sbkube.state.tables import SCHEMA_VERSION, metadata, version_table
+from sbkube.state.tables import SCHEMA_VERSION, closings, metadata, version_table
 
 PACKAGED = Path(__file__).parent / "migrations"
 
@@ -40,18 +40,24 @@ class Migrations:
         command.upgrade(config, self.head)
 
 
-def read_version(conn: Connection) -> str | None:
-    """The number of the schema, "" for an empty database, None for tables without a mark."""
+def read_version(conn: Connection, place: str = "") -> str | None:
+    """The number of the schema, "" for an empty database, None for the tables of the earlier tool. Our own tables
+    without a mark raise StateError: taking them for the earlier tool's would write history anew."""
     tables = set(inspect(conn).get_table_names())
-    if version_table.name in tables:
-        version = conn.execute(select(version_table.c.version_num)).scalar()
-        return version or ""
+    if version_table.name in tables and (version := conn.execute(select(version_table.c.version_num)).scalar()):
+        return str(version)
+    if closings.name in tables:
+        raise StateError(
+            "the state database has lost the mark of its schema: it was damaged or altered",
+            subject=place,
+            hint="restore a backup copy, or start anew and run `sbkube state rebuild`",
+        )
     return None if "deployments" in tables else ""
 
 
 def is_current(conn: Connection, migrations: Migrations, location: Location) -> bool:
     """Whether nothing is to be done; a newer schema raises StateSchemaError."""
-    version = read_version(conn)
+    version = read_version(conn, str(location))
     if version == migrations.head:
         return True
     if version and (not version.isdigit() or int(version) > int(migrations.head)):

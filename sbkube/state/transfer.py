@@ -163,8 +163,14 @@ def check(file: Path) -> dict[str, Any]:
 def import_file(database: DeploymentDatabase, file: Path, progress: Progress | None = None) -> Imported:
     """Merge an export into a database, in one transaction. The file is checked as a whole before anything is
     written. Importing the same file again changes nothing."""
+    try:
+        return _import(database, file, progress or (lambda done, total: None))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:  # whole, but not ours
+        raise _damaged(file) from error
+
+
+def _import(database: DeploymentDatabase, file: Path, tell: Progress) -> Imported:
     total = sum(check(file)["counts"].values())
-    tell = progress or (lambda done, total: None)
     with database.writing() as conn:
         one_at_a_time(conn, "sbkube import")
         lines = read_lines(file)

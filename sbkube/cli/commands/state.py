@@ -62,9 +62,10 @@ def verify(session: Session) -> int:
     def text() -> str:
         lines = [f"{f.subject}: {f.message}" for f in verdict.findings]
         word = "intact" if verdict.ok else "ALTERED"
+        chains = "chain" if verdict.chains == 1 else "chains"
         if verdict.ok and verdict.unproven:
             word = f"intact as far as the keys here can tell ({verdict.unproven} things are under other keys)"
-        return "\n".join([*lines, f"{word}: {verdict.closings} closings in {verdict.chains} chains"])
+        return "\n".join([*lines, f"{word}: {verdict.closings} closings in {verdict.chains} {chains}"])
 
     session.emit(
         "state-verify", lambda: {"ok": verdict.ok, "unproven": verdict.unproven, "findings": findings}, text

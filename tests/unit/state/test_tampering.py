@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ledger_plans import apply, config_map, install, installed, live, outcome, plan_of, secret
 
+from sbkube.errors import StateError
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import Event, OpState
 from sbkube.state import closings
@@ -177,6 +178,17 @@ def test_content_under_an_unknown_codec_is_not_believed(history: Path) -> None:
         (forged,) = conn.execute("SELECT content FROM blobs WHERE digest != ? LIMIT 1", (name,)).fetchone()
     change = ("UPDATE blobs SET content = ?, codec = 'zstd2' WHERE digest = ?", (forged, name))
     assert any("altered" in text for text in findings(history, change))
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE alembic_version", "DELETE FROM alembic_version"])
+def test_without_its_mark_a_history_is_not_taken_for_the_earlier_tools(history: Path, change: str) -> None:
+    """Else all of it would be written anew, and proven anew."""
+    with sqlite3.connect(history) as conn:
+        conn.execute(change)
+    before = history.read_bytes()
+    with pytest.raises(StateError, match="lost the mark"):
+        DeploymentDatabase(history)
+    assert history.read_bytes() == before
 
 
 def test_a_rollback_that_never_was_is_found(history: Path) -> None:

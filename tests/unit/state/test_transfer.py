@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +15,7 @@ from sqlalchemy import text
 from sbkube.errors import StateError, StateLocked, UsageError
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.state.database import DeploymentDatabase
+from sbkube.state.packing import zstd
 from sbkube.state.secrets import new_key_text
 from sbkube.state.tracker import DeploymentTracker
 
@@ -203,6 +206,32 @@ def test_what_is_damaged_is_refused_as_a_whole(make, target, create, tmp_path):
         file.write_bytes(bad)
         with pytest.raises(StateError, match="damaged"):
             there.import_from(file)
+    assert ids(there) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        (0, lambda head: head.update(counts=None)),
+        (1, lambda line: line["blob"].pop("content")),
+        (1, lambda line: line["blob"].update(codec="zstd2")),
+        (-2, lambda line: line["bundle"].pop("apps")),
+        (-2, lambda line: line["bundle"]["deployment"].update(created_at="yesterday")),
+        (-2, lambda line: line["bundle"]["resources"][0].update(app=7)),
+    ],
+)
+def test_a_file_that_somebody_else_wrote_is_refused_as_a_whole(make, target, create, tmp_path, line, change):
+    """Its checksum is right, but what is in it is not ours."""
+    here, there, file = make(), make(), tmp_path / "out"
+    run(here, target, create, config_map())
+    here.export_to(file)
+    lines = [json.loads(text) for text in zstd.decompress(file.read_bytes()).splitlines()]
+    change(lines[line])
+    body = b"".join(json.dumps(text).encode() + b"\n" for text in lines[:-1])
+    end = {**lines[-1], "sha256": hashlib.sha256(body).hexdigest()}
+    file.write_bytes(zstd.compress(body + json.dumps(end).encode() + b"\n"))
+    with pytest.raises(StateError, match="nothing was imported"):
+        there.import_from(file)
     assert ids(there) == []
 
 
