@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -20,3 +22,10 @@ def spread(items: Sequence[T], most: int) -> list[T]:
     if LONG or len(items) <= most:
         return list(items)
     return [items[i * len(items) // most] for i in range(most)]
+
+
+def note(text: str) -> None:
+    """Write a failure down at once, where `SBKUBE_FAULTS_LOG` says: the long form takes long."""
+    if log := os.environ.get("SBKUBE_FAULTS_LOG"):
+        with Path(log).open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {text}\n\n")

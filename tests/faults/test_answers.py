@@ -14,7 +14,7 @@ import pytest
 from faults import agreement
 from faults.conftest import Tally
 from faults.kills import SCENARIOS, whole, without_hooks
-from faults.length import long_or_short, spread
+from faults.length import long_or_short, note, spread
 from faults.stage import Case, Stage
 
 Json = dict[str, Any]
@@ -166,4 +166,5 @@ def test_every_fault_ends_in_a_true_record(stage: Stage, shard: int, tally: Tall
         tally(cases=1, met=int(met), failures=int(bool(wrong)), **{f"exit_{code}": 1})
         if wrong:
             bad.append(f"{trial}: " + "; ".join(wrong))
+            note(bad[-1])
     assert not bad, f"{len(bad)} of {len(trials)} failed:\n" + "\n\n".join(bad)

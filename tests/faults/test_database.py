@@ -18,7 +18,7 @@ import pytest
 from faults import agreement
 from faults.conftest import Tally
 from faults.kills import SCENARIOS, whole, without_hooks
-from faults.length import long_or_short, spread
+from faults.length import long_or_short, note, spread
 from faults.server import Seen
 from faults.stage import Case, Stage
 from postgres import Server, own_server
@@ -113,6 +113,12 @@ def _converges(case: Case, run: Any) -> list[str]:
     return agreement.differences(run.after, without_hooks(case.content())) + case.disagreements()
 
 
+def _noted(name: str, code: int, bad: list[str]) -> tuple[str, int, list[str]]:
+    if bad:
+        note(f"{name}: " + "; ".join(bad))
+    return name, code, bad
+
+
 def _summed(results: list[tuple[str, int, list[str]]], tally: Tally) -> None:
     for _, code, bad in results:
         tally(cases=1, failures=int(bool(bad)), **{f"exit_{code}": 1})
@@ -130,7 +136,7 @@ def test_a_broken_file_stops_the_work_in_time(stage: Stage, how: str, shard: int
     results = []
     for at in spread(points[2:], 3)[SQLITE.index(how) % 3 :: 3] if SHARDS == 1 else points[shard::SHARDS]:
         with stage.case("A") as case:
-            results.append((f"{how} at {at}", *_try(stage, case, how, at)))
+            results.append(_noted(f"{how} at {at}", *_try(stage, case, how, at)))
     _summed(results, tally)
 
 
@@ -170,6 +176,6 @@ def test_a_killed_postgresql_stops_the_work_in_time(
         url = _copy(mortal, ledger[0])
         with stage.case("A") as case:
             case.url, case.extra = url, ledger[1]
-            results.append((f"{how} at {at}", *_try(stage, case, how, at, mortal)))
+            results.append(_noted(f"{how} at {at}", *_try(stage, case, how, at, mortal)))
         mortal.drop(url)
     _summed(results, tally)

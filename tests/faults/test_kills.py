@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from faults.conftest import Tally
 from faults.kills import FOLLOWED_BY, SCENARIOS, Point, trial, whole
-from faults.length import long_or_short, spread
+from faults.length import long_or_short, note, spread
 from faults.stage import Stage
 
 SHARDS = long_or_short(16, 1)
@@ -39,5 +39,6 @@ def test_a_kill_is_followed_by_agreement(stage: Stage, name: str, shard: int, ta
         result = trial(stage, name, point, followed_by)
         if result.bad:
             bad.append(str(result))
+            note(f"{name}: {result}")
         tally(cases=1, killed=int(result.killed), failures=int(bool(result.bad)))
     assert not bad, f"{len(bad)} failures:\n" + "\n\n".join(bad[:20])
