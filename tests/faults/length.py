@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+# Read when this module is imported: later every test has an environment of its own.
 LONG = os.environ.get("SBKUBE_FAULTS") == "long"
+SEED = os.environ.get("SBKUBE_FAULTS_SEED", "")
+LOG = os.environ.get("SBKUBE_FAULTS_LOG", "")
 
 
 def long_or_short(long: int, short: int) -> int:
@@ -26,6 +29,6 @@ def spread(items: Sequence[T], most: int) -> list[T]:
 
 def note(text: str) -> None:
     """Write a failure down at once, where `SBKUBE_FAULTS_LOG` says: the long form takes long."""
-    if log := os.environ.get("SBKUBE_FAULTS_LOG"):
-        with Path(log).open("a") as file:
+    if LOG:
+        with Path(LOG).open("a") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n\n")

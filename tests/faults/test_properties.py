@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from faults import agreement, core_cluster
 from faults.conftest import Tally
-from faults.length import long_or_short, spread
+from faults.length import SEED, long_or_short, spread
 from faults.machine import MEMORY, SECRET, Histories, Json
 from faults.server import open_sandbox
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -149,7 +149,7 @@ def with_helm(tmp_path: Path) -> Iterator[WithHelm]:
 
 
 def _run(machine: type[Histories], examples: int, tally: Tally) -> None:
-    number = int(os.environ.get("SBKUBE_FAULTS_SEED") or int.from_bytes(os.urandom(4)))
+    number = int(SEED or int.from_bytes(os.urandom(4)))
     print(f"SBKUBE_FAULTS_SEED={number}")
     chosen = settings(
         max_examples=examples,
