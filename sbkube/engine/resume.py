@@ -31,6 +31,7 @@ from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.plan import diff
 from sbkube.plan.labels import MANAGER
+from sbkube.plan.operations import object_step
 from sbkube.ports import Json
 
 AGAIN = "`sbkube apply` plans anew from what is there now"
@@ -272,6 +273,7 @@ class _Resume:
 
     def _go_on(self, op: Operation, row: HelmReleaseRecord, current: ReleaseRecord) -> tuple[Operation, ...]:
         """An action that had begun: free the release, and run of its hooks only what had not finished."""
+        clearing = self._still_to_delete(op)
         op = self._on_top(op, current.revision)
         if op.verb is Verb.HELM_INSTALL and op.release is not None:
             op = replace(op, release=replace(op.release, replace=True))
@@ -282,9 +284,22 @@ class _Resume:
         left = self._repairs.hooks(cut) if cut else None
         self._warnings.extend(told(left, _name(op)))
         freeing = [repair(op.app, current)] if current.stuck and op.verb is not Verb.HELM_UNINSTALL else []
-        chain = chained(op, freeing, left)
+        chain = chained(op, [*freeing, *clearing], left)
         self._chains[op.id] = tuple(member.id for member in chain)
         return chain
+
+    def _still_to_delete(self, op: Operation) -> list[Operation]:
+        """What a rollback that was cut off had not deleted yet.
+
+        Helm's rollback deletes what the newest revision has and the target lacks, and the newest one is now that
+        of the rollback itself: it would find nothing to delete.
+        """
+        if op.verb is not Verb.HELM_ROLLBACK or op.release is None:
+            return []
+        pairs = [(c, self._live.get(c.key)) for c in op.changes if c.effect is Effect.DELETE]
+        left = [replace(c, before=live) for c, live in pairs if live is not None and _uid(live) == _uid(c.before)]
+        steps = (object_step(op.app, Verb.CLEAR, change, None) for change in left)
+        return [replace(step.operation, timeout=op.release.timeout) for step in steps]
 
     def _on_top(self, op: Operation, revision: int) -> Operation:
         changes = tuple(replace(c, before=self._live.get(c.key)) for c in op.changes)
@@ -322,6 +337,10 @@ RULES: Mapping[Verb, Any] = {
 
 def _told(fields: Iterable[Any]) -> set[tuple[str, str]]:
     return {(f.path, repr(f.after)) for f in fields}
+
+
+def _uid(body: Mapping[str, Any] | None) -> str:
+    return str(((body or {}).get("metadata") or {}).get("uid", ""))
 
 
 def _name(op: Operation) -> str:

@@ -175,7 +175,9 @@ class ReleaseUndo:
             draft.put_back(app, replace(object_step(app, Verb.CLEAR, change, None), wave=_FIRST))
         changes = [_as_new(c.change) if c.change.key.identity in gone else c.change for c in compared]
         if current is not None:
-            changes += self._surplus(current, {d.key.identity for d in wanted})
+            kept = {d.key.identity for d in wanted}
+            changes += self._surplus(current, kept)
+            changes += self._unfinished(row, current, kept)
         spec = ReleaseSpec(
             name=row.release_name,
             namespace=row.namespace,
@@ -205,6 +207,27 @@ class ReleaseUndo:
         key = ResourceKey("", "v1", "Namespace", "", namespace)
         self._draft.live.observe([key])
         return self._draft.live.get(key) is not None
+
+    def _unfinished(
+        self, row: HelmReleaseRecord, current: ReleaseRecord, wanted: Collection[tuple[str, str, str, str]]
+    ) -> list[Change]:
+        """What the deployed revision has and neither the newest one, which failed, nor the old one has.
+
+        Helm compares the old revision with the newest one and would leave it: so we delete it.
+        """
+        if current.status == "deployed":
+            return []
+        history = self._draft.world.helm.history(row.release_name, row.namespace)
+        deployed = next((record for record in reversed(history) if record.status == "deployed"), None)
+        if deployed is None:
+            return []
+        known = {*wanted, *(key.identity for key in manifest_keys(current))}
+        left = self._surplus(deployed, known)
+        for change in left:
+            if change.effect is Effect.DELETE:
+                step = object_step(row.app_name, Verb.CLEAR, change, None)
+                self._draft.put_back(row.app_name, replace(step, wave=_FIRST))
+        return left
 
     def _surplus(self, current: ReleaseRecord, wanted: Collection[tuple[str, str, str, str]]) -> list[Change]:
         """What the release has now and the old revision lacks: Helm deletes it, unless it is to be kept."""
