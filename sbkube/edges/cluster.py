@@ -18,7 +18,7 @@ from sbkube.edges.discovery import Discovery
 from sbkube.edges.status import from_event
 from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
-from sbkube.plan.scrub import Scrubber, secret_values
+from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, WatchEvent
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML; servers before 1.32 know no JSON media type for it
@@ -288,10 +288,7 @@ def _bytes(body: Mapping[str, Any], key: ResourceKey) -> bytes:
 
 def _clean(error: ClusterError, body: Mapping[str, Any]) -> ClusterError:
     """A refusal that quotes no value of the Secret that it refuses; webhooks like to quote."""
-    scrubber = Scrubber(secret_values(body))
-    error.message = scrubber.text(error.message)
-    error.args = (error.message,)
-    error.causes = tuple((field, scrubber.text(message)) for field, message in error.causes)
+    Scrubber.of_object(body).refusal(error)
     return error
 
 

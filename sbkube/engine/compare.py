@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sbkube.engine.desired import Desired
@@ -17,6 +17,7 @@ from sbkube.models.resource import ResourceKey
 from sbkube.plan import answers, classify, definitions, diff, labels, migrate, recreate
 from sbkube.plan.classify import Past, Verdict
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
+from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, Recorded
 
 _FEW = 3  # up to so many objects of a kind and namespace are fetched one by one, more by a list
@@ -100,7 +101,7 @@ class Terms:
 
     `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects.
     `handed`: objects (by identity) that our own applies and Helm hand to each other; neither is then in the
-    other's way.
+    other's way. `values` are the Helm values that the objects were rendered with.
     """
 
     new_namespaces: frozenset[str] = frozenset()
@@ -109,6 +110,7 @@ class Terms:
     same_release: bool = False
     steal: bool = False
     handed: frozenset[tuple[str, str, str, str]] = frozenset()
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Comparer:
@@ -271,8 +273,9 @@ class Comparer:
         self, wanted: Desired, live: Json | None, error: ClusterError | ClusterForbidden, terms: Terms
     ) -> Compared:
         """The server would not even pretend: wrong for good (400, 422), or unknown (rights, webhooks)."""
+        Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(error)
         if isinstance(error, ClusterError) and error.immutable and live is not None:
-            return self._recreated(wanted, live, error)
+            return self._recreated(wanted, live, error, terms)
         if isinstance(error, ClusterError) and _for_good(error):
             problem = _problem(wanted, error.message, error.hint)
             return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
@@ -280,7 +283,7 @@ class Comparer:
         change = _change(wanted, Effect.UNKNOWN, live, wanted.body, (), note)
         return Compared(change, wanted.body, force=terms.force)
 
-    def _recreated(self, wanted: Desired, live: Json, error: ClusterError) -> Compared:
+    def _recreated(self, wanted: Desired, live: Json, error: ClusterError, terms: Terms) -> Compared:
         """A field that cannot be changed: delete and make anew where that is allowed."""
         paths = [path for path, _ in error.causes if path]
         fields = tuple(
@@ -301,6 +304,7 @@ class Comparer:
         try:
             after = self._made_anew(wanted)
         except ClusterError as invalid:
+            Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(invalid)
             problem = _problem(wanted, f"it would have to be recreated, and then: {invalid.message}", invalid.hint)
             return Compared(_change(wanted, Effect.RECREATE, live, None, fields), wanted.body, problems=(problem,))
         note = f"recreated, because {named} cannot be changed"

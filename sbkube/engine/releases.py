@@ -56,7 +56,8 @@ def plan_release(app: str, wanted: DesiredRelease, tools: Tools, terms: Terms) -
     comparer, live = tools.comparer, tools.live
     freeing = [step.operation for step in tools.repairs.steps(wanted.current, app)]
     same = is_unchanged(wanted)
-    compared = comparer.compare_all(wanted.objects, replace(terms, manager=HELM_MANAGER, same_release=same))
+    own = replace(terms, manager=HELM_MANAGER, same_release=same, values=wanted.spec.values)
+    compared = comparer.compare_all(wanted.objects, own)
     gone = _no_longer_wanted(wanted, live)
     known = frozenset(k.identity for k in manifest_keys(wanted.current)) if wanted.current else frozenset()
     refused = [] if terms.steal else foreign_release(app, wanted)

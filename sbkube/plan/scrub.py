@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.health import Culprit
 from sbkube.models.outcome import Event, Outcome
 from sbkube.models.plan import Plan
@@ -96,6 +97,21 @@ class Scrubber:
     def of_plan(cls, plan: Plan, globs: Sequence[str] = ()) -> Scrubber:
         """For everything that a plan sends or has seen."""
         return cls(_of_plan(plan, globs))
+
+    @classmethod
+    def of_object(
+        cls, body: Mapping[str, Any], globs: Sequence[str] = (), values: Mapping[str, Any] | None = None
+    ) -> Scrubber:
+        """For one object, and for the Helm values that it was rendered with."""
+        found = [*secret_values(body), *named_values(body, globs)]
+        return cls([*found, *_telling_values(values or {}), *named_values(values or {}, globs)])
+
+    def refusal(self, error: ClusterError | ClusterForbidden) -> None:
+        """Clean the words of an error in place."""
+        error.message = self.text(error.message)
+        error.args = (error.message,)
+        if isinstance(error, ClusterError):
+            error.causes = tuple((field, self.text(message)) for field, message in error.causes)
 
     def text(self, text: str) -> str:
         """The text without the values."""

@@ -254,6 +254,53 @@ def test_refusals_logs_and_events_that_quote_a_value(
     assert witness.found() == []
 
 
+def test_refused_dry_runs_that_quote_values_of_an_app(
+    witness: Witness, api_server: HttpCluster, refuse: Callable[..., None]
+) -> None:
+    """What `sensitive` names, and Helm values from a file, in objects that are no Secrets; in every command."""
+    bench, named = witness.bench, PLANTED["a value named in sensitive"]
+    chart = {
+        "page.yaml": CHART["all.yaml"].replace("{{ .Values.colour | quote }}", "{{ .Values.password | quote }}")
+    }
+
+    def project(colour: str) -> None:
+        bench.write("m.yaml", [configmap("named", colour=colour, token=named)])
+        bench.write("charts/values.yaml", {"password": PLANTED["a Helm value"], "other": colour})
+        bench.project(
+            {
+                "plain": {"type": "yaml", "manifests": ["m.yaml"], "sensitive": ["data.token"]},
+                "chart": {
+                    "type": "helm",
+                    "chart": bench.chart("web", chart, "{}"),
+                    "values": ["charts/values.yaml"],
+                },
+            },
+            timeout=60,
+            sensitive=["data.token", "password", "data.colour"],
+        )
+
+    project("blue")
+    witness.run("apply", "-y", "-v")
+    project("red")
+    for dry_run in (True, False):
+        api_server.connection.request(Request("DELETE", "/sandbox/faults"))
+        for name, value in (("named", named), ("chart-login", PLANTED["a Helm value"])):
+            refuse(name=name, message=f'the value "{value}" is too weak', dry_run=dry_run)
+        for form in ("human", "json"):
+            for words in (
+                ("diff", "-v"),
+                ("apply", "-y", "-v"),
+                ("drift", "-v"),
+                ("rollback", "-y"),
+                ("show", "-v"),
+            ):
+                witness.run(*words, "-o", form, code=None)
+            witness.run("adopt", "plain", "-y", "-o", form, code=None)
+            witness.run("history", "-o", form)
+    assert any(b"too weak" in said for _, said in witness.said)
+    assert witness.found() == []
+
+
 def test_a_killed_run_and_one_that_loses_its_database(witness: Witness, api_server: HttpCluster) -> None:
     bench = witness.bench
     for ending in ("killed", "robbed"):
