@@ -165,6 +165,7 @@ def _run(machine: type[Histories], examples: int, tally: Tally) -> None:
     tally(examples=examples)
 
 
+@pytest.mark.skipif(not LONG, reason="random histories look for news, in minutes: make faults")
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_histories_on_the_core(core: Core, shard: int, tally: Tally) -> None:
     """Record and cluster agree, nothing foreign is touched, an apply is complete, a rollback is exact."""
