@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sbkube.engine import trial
 from sbkube.engine.desired import Desired
 from sbkube.engine.surroundings import Surroundings, at_once
 from sbkube.errors import ClusterError, ClusterForbidden, Problem
@@ -145,8 +146,7 @@ class Comparer:
         if wanted.key.namespace in terms.new_namespaces:
             note = note or "its namespace is created by this plan"
         if live is None and note:
-            change = _change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
-            return Compared(change, wanted.body)
+            return self._simulated(wanted, terms, note)
         if live is not None and self._untouched(wanted, live, terms):
             return Compared(_change(wanted, Effect.UNCHANGED, live, live), wanted.body)
         if live is not None and not terms.steal and (owner := _other_project(live, wanted)):
@@ -162,6 +162,16 @@ class Comparer:
             return self._dry_run(wanted, live, terms)
         except (ClusterError, ClusterForbidden) as error:
             return self._refused(wanted, live, error, terms)
+
+    def _simulated(self, wanted: Desired, terms: Terms, note: str) -> Compared:
+        """What cannot be tried in place is tried elsewhere, but for objects of kinds that are yet to be."""
+        change = _change(wanted, Effect.CREATE, None, wanted.body, (), f"new (simulated): {note}")
+        try:
+            if not wanted.simulated:
+                trial.check_elsewhere(self._world.cluster, wanted.body, terms.manager)
+        except ClusterError as error:
+            return self._refused(wanted, None, error, terms)
+        return Compared(change, wanted.body)
 
     def _unsafe(self, wanted: Desired, live: Json) -> tuple[Problem, ...]:
         """What an upgrade of a CRD would break; nothing can break while there are no objects of its kind."""
@@ -276,7 +286,7 @@ class Comparer:
         Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(error)
         if isinstance(error, ClusterError) and error.immutable and live is not None:
             return self._recreated(wanted, live, error, terms)
-        if isinstance(error, ClusterError) and _for_good(error):
+        if isinstance(error, ClusterError) and trial.for_good(error):
             problem = _problem(wanted, error.message, error.hint)
             return Compared(_change(wanted, Effect.UNKNOWN, live, None), wanted.body, problems=(problem,))
         note = f"unknown: {error.message}"
@@ -302,37 +312,13 @@ class Comparer:
             change = _change(wanted, Effect.RECREATE, live, None, fields)
             return Compared(change, wanted.body, problems=(problem,))
         try:
-            after = self._made_anew(wanted)
+            after = trial.made_anew(self._world.cluster, wanted.body)
         except ClusterError as invalid:
             Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(invalid)
             problem = _problem(wanted, f"it would have to be recreated, and then: {invalid.message}", invalid.hint)
             return Compared(_change(wanted, Effect.RECREATE, live, None, fields), wanted.body, problems=(problem,))
         note = f"recreated, because {named} cannot be changed"
         return Compared(_change(wanted, Effect.RECREATE, live, after, fields, note), wanted.body)
-
-    def _made_anew(self, wanted: Desired) -> Mapping[str, Any]:
-        """The new object, tried out under another name, because its own is taken. Raises ClusterError when it is
-        wrong in itself: better now than when the old one is gone."""
-        if wanted.key.kind in _SINGULAR:
-            return wanted.body
-        meta = wanted.body["metadata"]
-        trial = {**wanted.body, "metadata": {**meta, "name": f"{wanted.key.name[:40]}-trial"}}
-        try:
-            after = self._world.cluster.dry_run_apply(trial, manager=MANAGER, force=True)
-        except ClusterForbidden:
-            return wanted.body
-        except ClusterError as error:
-            if _for_good(error):
-                raise
-            return wanted.body
-        body = answers.settled(after, wanted.body)
-        own = body["metadata"].get("labels") or {}
-        named = {k: wanted.key.name if v == trial["metadata"]["name"] else v for k, v in own.items()}
-        return {**body, "metadata": {**body["metadata"], "name": wanted.key.name, "labels": named}}
-
-
-# Kinds whose name or addresses are part of what they are, so that another one cannot stand in for them.
-_SINGULAR = frozenset({"Service", "CustomResourceDefinition", "Namespace", "APIService", "PersistentVolume"})
 
 
 def _change(
@@ -385,14 +371,3 @@ def _other_project(live: Json, wanted: Desired) -> str:
     mine = wanted.project or ((wanted.body.get("metadata") or {}).get("labels") or {}).get(labels.PROJECT)
     owner = (live["metadata"].get("labels") or {}).get(labels.PROJECT)
     return str(owner) if owner and mine and owner != mine else ""
-
-
-def _for_good(error: ClusterError) -> bool:
-    """No other day will bring another answer: the object is wrong, or a policy forbids it."""
-    if "does not support dry run" in error.message:  # the API server's words about webhooks with side effects
-        return False
-    return error.code in {400, 404, 409, 422} or any(words in error.message for words in _FINAL)
-
-
-# Words of refusals with other codes: webhooks that say no (403), unknown fields in server-side apply (500).
-_FINAL = ("denied the request", "failed to create typed patch object")

@@ -143,6 +143,28 @@ def widgets(bench: Bench, api_server: HttpCluster) -> Iterator[ResourceKey]:
     api_server.delete(ResourceKey.of(definition))
 
 
+def test_what_is_wrong_is_found_before_its_namespace_is_made(bench: Bench, api_server: HttpCluster) -> None:
+    wrong = {**configmap("fine", x="1"), "metadata": {"name": "wrong", "labels": {"not a label": "x"}}}
+    unknown = {**configmap("unknown", x="1"), "dta": {"x": "1"}}
+    app(bench, configmap("fine", x="1"), wrong, unknown)
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 3 and "ConfigMap/wrong" in ran.err and "ConfigMap/unknown" in ran.err
+    assert "trial" not in ran.err and "ConfigMap/fine" not in ran.err
+    assert api_server.get(ResourceKey("", "v1", "Namespace", "", bench.namespace)) is None
+    app(bench, configmap("fine", x="1"))
+    bench.ok("apply", "-y")
+
+
+def test_a_namesake_in_the_default_namespace_is_no_hindrance(bench: Bench, api_server: HttpCluster) -> None:
+    ports = [{"name": "http", "port": 80}]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": bench.namespace}}
+    namesake = {**service, "metadata": {"name": bench.namespace, "namespace": "default"}, "spec": {"ports": ports}}
+    api_server.create(namesake, manager="test")
+    app(bench, {**service, "spec": {"ports": [{"name": "http", "port": 8080}]}})
+    bench.ok("apply", "-y")
+    api_server.delete(ResourceKey.of(namesake))
+
+
 def test_a_kind_and_its_object_in_one_app(bench: Bench, api_server: HttpCluster, widgets: ResourceKey) -> None:
     app(bench, widget(bench), crd(bench))
     change = _change(bench.ok("plan", "-o", "json").json, "w")
