@@ -12,6 +12,8 @@ from sbkube.engine.hands import TRIES, Done, Hands, key_of, planned_before, unti
 from sbkube.engine.recover import settle_object
 from sbkube.engine.release_actions import (
     ReleaseFailed,
+    adopt_release,
+    give_release_back,
     install_release,
     release_done,
     repair_release,
@@ -278,6 +280,8 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.HELM_UPGRADE: upgrade_release,
     Verb.HELM_ROLLBACK: rollback_release,
     Verb.HELM_UNINSTALL: uninstall_release,
+    Verb.HELM_ADOPT: adopt_release,
+    Verb.HELM_GIVE_BACK: give_release_back,
     Verb.HELM_REPAIR: repair_release,
     Verb.HOOK: run_hook,
 }

@@ -20,9 +20,10 @@ from sbkube.models.plan import AppPlan, Change, Effect, FieldChange, Plan, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels
-from sbkube.plan.operations import Step, assemble, object_step
+from sbkube.plan.operations import ReleaseStep, Step, assemble, release_step
 from sbkube.plan.redact import LAST_APPLIED
 
+_FIRST = -1  # a wave before everything else
 _AGREE = "make the project say what is there, or take the project's values: --force"
 
 
@@ -157,12 +158,11 @@ class _Adoption:
         tools = Tools(run.comparer, run.live, run.repairs, inject=False, left=run.left)
         planned = plan_release(name, wanted, tools, self.terms)
         self.problems.extend(problem for c in planned.refused for problem in c.problems)
-        if not planned.steps:
-            step = _storage_step(name, current, wanted)
-            return ReleasePlan((*planned.changes, *step.operation.changes), (step,))
-        if not (self.wish.force or planned.refused):
+        if planned.steps and not (self.wish.force or planned.refused):
             self.problems.append(_differing(name, where, planned.changes, app))
-        return planned
+        change = _record_change(current)
+        step = _adoption(name, current, wanted, planned.changes)
+        return ReleasePlan((*planned.changes, change), (step, *planned.steps))
 
 
 def _differing(app: str, where: str, changes: Sequence[Change], desired: DesiredApp) -> Problem:
@@ -172,15 +172,19 @@ def _differing(app: str, where: str, changes: Sequence[Change], desired: Desired
     return Problem(f"{app}: release {where} differs from the project in {shown}", desired.spec.place, _AGREE)
 
 
-def _storage_step(app: str, current: ReleaseRecord, wanted: DesiredRelease) -> Step:
-    """Our labels on Helm's record of the release: they tell whose it is, and Helm hands them on to the next
-    revision. Its objects get theirs with the next real change."""
+def _record_change(current: ReleaseRecord) -> Change:
     name = f"sh.helm.release.v1.{current.name}.v{current.revision}"
     key = ResourceKey("", "v1", "Secret", current.namespace, name)
     note = f"release {current.namespace}/{current.name} is adopted: Helm's record of it gets our labels"
-    change = Change(key, Effect.CHANGE, None, None, note=note)
-    body = {"metadata": {"labels": dict(wanted.spec.labels)}}
-    return replace(object_step(app, Verb.LABEL, change, body), awaits=())
+    return Change(key, Effect.CHANGE, None, None, note=note)
+
+
+def _adoption(app: str, current: ReleaseRecord, wanted: DesiredRelease, changes: Sequence[Change]) -> Step:
+    """The release is ours before anything else happens to it. Its objects get our labels with the next change."""
+    spec = replace(wanted.spec, values={}, chart="", chart_digest="")
+    own = tuple(change for change in changes if change.before is not None)
+    step = release_step(app, ReleaseStep(Verb.HELM_ADOPT, spec, current.revision, changes=own))
+    return replace(step, wave=_FIRST)
 
 
 def _ownership_only(change: FieldChange) -> bool:

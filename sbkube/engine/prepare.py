@@ -18,7 +18,7 @@ from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
 from sbkube.errors import FieldConflict, PlanRefused, Problem, ProjectError, UsageError
 from sbkube.health import assess
 from sbkube.models.deployment_state import LockTarget
-from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan
+from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
 from sbkube.plan.operations import (
@@ -102,7 +102,9 @@ class Preparation:
         self.repairs = Repairs(world, self.target)
         self.new_namespaces: frozenset[str] = frozenset()
         self.left = frozenset(
-            (r.namespace, r.release_name, r.revision_after) for r in world.ledger.releases(self.target)
+            (r.namespace, r.release_name, r.revision_after)
+            for r in world.ledger.releases(self.target)
+            if r.verb != Verb.HELM_ADOPT
         )
         self.from_helm: frozenset[tuple[str, str, str, str]] = frozenset()
         self.derived: Mapping[str, tuple[str, ...]] = {}

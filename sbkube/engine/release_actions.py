@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sbkube.engine.compare import Live
@@ -15,7 +15,7 @@ from sbkube.models.outcome import ObjectImages
 from sbkube.models.plan import Operation
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
-from sbkube.plan.labels import HELM_MANAGER
+from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.ports import Json
 
 
@@ -119,6 +119,37 @@ def repair_release(operation: Operation, hands: Hands) -> Done:
     raise HelmError(f"the record of {spec.namespace}/{spec.name} changes faster than it can be repaired")
 
 
+def adopt_release(operation: Operation, hands: Hands) -> Done:
+    """Our labels on Helm's record of the release: they tell whose it is, and upgrades keep them."""
+    spec, history = _release(operation), _history(operation, hands)
+    if not history:
+        raise HelmError(f"release {spec.namespace}/{spec.name} is gone")
+    newest = history[-1]
+    _label(newest, spec.labels, hands)
+    return Done(release=newest, previous=newest, objects=_images(operation, hands))
+
+
+def give_release_back(operation: Operation, hands: Hands) -> Done:
+    """None of Helm's records of the release has our labels any more."""
+    history = _history(operation, hands)
+    for record in history:
+        ours = {name: None for name in _release(operation).labels if name in record.labels}
+        if ours:
+            hands.lock.check()
+            _label(record, ours, hands)
+    return Done(previous=history[-1] if history else None, objects=_images(operation, hands))
+
+
+def _label(record: ReleaseRecord, wanted: Mapping[str, str | None], hands: Hands) -> None:
+    key = ResourceKey.of(hands.world.helm.storage_object(record))
+    hands.world.cluster.merge(key, {"metadata": {"labels": dict(wanted)}}, manager=MANAGER)
+
+
+def _history(operation: Operation, hands: Hands) -> Sequence[ReleaseRecord]:
+    spec = _release(operation)
+    return hands.world.helm.history(spec.name, spec.namespace)
+
+
 def run_hook(operation: Operation, hands: Hands) -> Done:
     """Run one hook as Helm does: create it, wait for its end, delete it where its policy says so."""
     cluster, key = hands.world.cluster, key_of(operation)
@@ -162,9 +193,7 @@ def _until_ended(operation: Operation, hands: Hands, key: ResourceKey, live: Jso
 
 
 def _stored(operation: Operation, hands: Hands) -> ReleaseRecord | None:
-    spec = _release(operation)
-    history = hands.world.helm.history(spec.name, spec.namespace)
-    return next((r for r in history if r.revision == operation.revision), None)
+    return next((r for r in _history(operation, hands) if r.revision == operation.revision), None)
 
 
 def _images(operation: Operation, hands: Hands) -> tuple[ObjectImages, ...]:

@@ -27,7 +27,7 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
+from sbkube.models.plan import GIVEN_BACK, HELM, AppPlan, Change, Effect, Operation, Plan, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.plan import diff
 from sbkube.plan.labels import MANAGER
@@ -91,7 +91,7 @@ class _Resume:
         self._world = world
         self._recorded = recorded
         self._id = detail.deployment.deployment_id
-        self._objects = {row.operation: row for row in detail.resources if row.verb != "helm"}
+        self._objects = {row.operation: row for row in detail.resources if row.verb not in (HELM, GIVEN_BACK)}
         self._releases = {row.operation: row for row in detail.releases}
         self._ended = {a.app_name for a in detail.apps if a.status is DeploymentStatus.SUCCESS}
         self._repairs = Repairs(world, target)
@@ -245,6 +245,8 @@ class _Resume:
         if row is not None and row.state is OpState.SUPERSEDED:
             self._problem(op, row.message)
             return ()
+        if op.verb in (Verb.HELM_ADOPT, Verb.HELM_GIVE_BACK):
+            return (op,)
         assert op.release is not None, op.id
         history = self._world.helm.history(op.release.name, op.release.namespace)
         current = history[-1] if history else None

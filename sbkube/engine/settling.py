@@ -13,6 +13,7 @@ from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Change, Operation, Verb
 from sbkube.models.release import ReleaseRecord
 from sbkube.models.resource import ResourceKey
+from sbkube.plan.labels import PROJECT
 
 CUT_OFF = "Interrupted"  # the reason of every outcome that was found out afterwards
 
@@ -123,10 +124,24 @@ def _repaired(row: HelmReleaseRecord, history: Sequence[ReleaseRecord]) -> _Foun
     return _Found(OpState.APPLIED, _DONE, newest)
 
 
+def _adopted(_: HelmReleaseRecord, history: Sequence[ReleaseRecord]) -> _Found:
+    if history and PROJECT in history[-1].labels:
+        return _Found(OpState.APPLIED, _DONE, history[-1])
+    return _Found(OpState.ABANDONED, _NOT_STARTED)
+
+
+def _given_back(_: HelmReleaseRecord, history: Sequence[ReleaseRecord]) -> _Found:
+    if any(PROJECT in record.labels for record in history):
+        return _Found(OpState.ABANDONED, "interrupted before it was finished")
+    return _Found(OpState.APPLIED, _DONE)
+
+
 HELM_RULES: Mapping[Verb, Callable[[HelmReleaseRecord, Sequence[ReleaseRecord]], _Found]] = {
     Verb.HELM_INSTALL: _revised,
     Verb.HELM_UPGRADE: _revised,
     Verb.HELM_ROLLBACK: _revised,
     Verb.HELM_UNINSTALL: _uninstalled,
+    Verb.HELM_ADOPT: _adopted,
+    Verb.HELM_GIVE_BACK: _given_back,
     Verb.HELM_REPAIR: _repaired,
 }

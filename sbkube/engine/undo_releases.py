@@ -21,6 +21,8 @@ from sbkube.plan.labels import HELM_MANAGER
 from sbkube.plan.operations import ReleaseStep, object_step, release_step
 
 _FIRST = -1  # a wave before everything else
+_LAST = 6  # and one behind it
+_OPPOSITE = {Verb.HELM_ADOPT.value: Verb.HELM_GIVE_BACK, Verb.HELM_GIVE_BACK.value: Verb.HELM_ADOPT}
 _TOUCHED = frozenset({OpState.APPLIED, OpState.FAILED})
 
 
@@ -32,6 +34,7 @@ class _Touched:
     deployment: str
     last: HelmReleaseRecord
     objects: Sequence[ResourceRecord] = ()  # of the last action
+    whose: HelmReleaseRecord | None = None  # the first one that made it ours, or gave it back
     absent: bool = False  # there was no release before: its record was put back by the same deployment
 
 
@@ -61,6 +64,8 @@ class ReleaseUndo:
                 name, deployment = (row.namespace, row.release_name), detail.deployment.deployment_id
                 item = touched.setdefault(name, _Touched(row, deployment, row, absent=_put_back_by(detail, row)))
                 item.last = row
+                if row.verb in _OPPOSITE:
+                    item.whose = item.whose or row
                 item.objects = [r for r in detail.resources if r.operation == row.operation and r.verb == "helm"]
         return touched
 
@@ -107,7 +112,8 @@ class ReleaseUndo:
         old = next((r for r in history if r.revision == row.revision_before), None)
         if old is not None and (recorded is None or same_content(old, recorded)):
             if current is None or current.status != "deployed" or not same_content(current, old):
-                self._back_to(row, old, current)
+                self._back_to(item, old, current)
+            self._whose(item, old)
         elif recorded is None:
             draft.problem(
                 f"release {row.namespace}/{row.release_name}: Helm has lost revision {row.revision_before}, "
@@ -115,7 +121,7 @@ class ReleaseUndo:
                 "set SBKUBE_STATE_KEY to the key it was recorded under",
             )
         else:
-            self._put_back(row, recorded, history, current)
+            self._put_back(item, recorded, history, current)
 
     def _recorded(self, item: _Touched) -> ReleaseRecord | None:
         """The release as it was before, from our own record, or None where that cannot be read."""
@@ -125,7 +131,7 @@ class ReleaseUndo:
 
     def _put_back(
         self,
-        row: HelmReleaseRecord,
+        item: _Touched,
         recorded: ReleaseRecord,
         history: Sequence[ReleaseRecord],
         current: ReleaseRecord | None,
@@ -135,7 +141,7 @@ class ReleaseUndo:
         Where its number belongs to a later release of the same name, a free number below is taken; where there is
         none, that release is uninstalled first.
         """
-        app, draft = row.app_name, self._draft
+        app, draft = item.first.app_name, self._draft
         revision = _free_number(recorded.revision, [r.revision for r in history])
         if not revision and current is not None:
             uninstalling = draft.removal.uninstall(app, current)
@@ -153,17 +159,39 @@ class ReleaseUndo:
         change = Change(key, Effect.CREATE, None, body, note="Helm's record of the release")
         draft.show(app, change)
         draft.put_back(app, object_step(app, Verb.CREATE, change, body))
-        self._back_to(row, record, current, gone)
+        self._back_to(item, record, current, gone)
+        self._whose(item, record)
+
+    def _whose(self, item: _Touched, old: ReleaseRecord) -> None:
+        """The release belongs to who had it before: an adoption is undone, or made again."""
+        if item.whose is None:
+            return
+        row, draft = item.whose, self._draft
+        app, verb = row.app_name, _OPPOSITE[row.verb]
+        own = labels.ownership(draft.config.name, app)
+        spec = ReleaseSpec(
+            row.release_name, row.namespace, "", {},
+            chart_name=old.chart_name, chart_version=old.chart_version, labels=own,
+        )  # fmt: skip
+        objects = stored_objects(old)
+        draft.live.observe(key for key, _ in objects)
+        seen = ((key, draft.live.seen(key)) for key, _ in objects)
+        changes = tuple(Change(key, Effect.UNCHANGED, live, live) for key, live in seen if live is not None)
+        step = release_step(app, ReleaseStep(verb, spec, row.revision_before, changes=changes))
+        draft.put_back(app, replace(step, wave=_LAST))
+        if verb is Verb.HELM_GIVE_BACK:
+            draft.warnings.append(f"release {row.namespace}/{row.release_name} will not be the project's any more")
 
     def _back_to(
         self,
-        row: HelmReleaseRecord,
+        item: _Touched,
         old: ReleaseRecord,
         current: ReleaseRecord | None,
         gone: Collection[tuple[str, str, str, str]] = (),
     ) -> None:
         """Roll back to `old`; `gone` are objects that an earlier step of this plan removes."""
-        app, draft = row.app_name, self._draft
+        row, draft = item.first, self._draft
+        app = row.app_name
         wanted = [Desired(key, body, app) for key, body in stored_objects(old)]
         comparer = Comparer(draft.world, draft.live, draft.recorded, draft.target)
         used = {d.key.namespace for d in wanted if d.key.namespace}
@@ -193,7 +221,7 @@ class ReleaseUndo:
         step = release_step(app, ReleaseStep(Verb.HELM_ROLLBACK, spec, revision, old.revision, tuple(changes)))
         for operation in chained(step.operation, freeing, None):
             draft.put_back(app, replace(step, operation=operation))
-        if self._labelled(app):
+        if self._labelled(app) and not (item.whose and item.whose.verb == Verb.HELM_ADOPT):
             # Helm makes objects anew without the labels that we merge onto them.
             for label in label_steps(app, wanted, labels.ownership(draft.config.name, app), draft.live, gone):
                 draft.put_back(app, label)

@@ -29,6 +29,8 @@ class Verb(StrEnum):
     HELM_UPGRADE = "helm_upgrade"
     HELM_ROLLBACK = "helm_rollback"
     HELM_UNINSTALL = "helm_uninstall"
+    HELM_ADOPT = "helm_adopt"  # make a release ours: our labels on Helm's record of it, nothing else
+    HELM_GIVE_BACK = "helm_give_back"  # the opposite: no record of the release has our labels any more
     HELM_REPAIR = "helm_repair"  # mark the revision of an action that was cut off as failed
     HOOK = "hook"  # run one hook that a Helm action, cut off, had not finished
     WAIT = "wait"  # until every key of `awaits` is ready; changes nothing
@@ -49,8 +51,12 @@ class Verb(StrEnum):
         return self.value.startswith("helm_")
 
 
+# Verbs of the rows of objects of a release: what a Helm action left of them, and that they are not ours any more.
+HELM = "helm"
+GIVEN_BACK = "helm_given_back"
+
 # What these touch is Helm's, or gone: it is not an object of ours that could be deleted or put back.
-BESIDE = frozenset({"helm", Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.HOOK.value})
+BESIDE = frozenset({HELM, GIVEN_BACK, Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.HOOK.value})
 
 
 class Effect(StrEnum):

@@ -94,6 +94,8 @@ def _release(op: Operation, ink: Ink) -> str:
         Verb.HELM_UPGRADE: lambda: f"helm upgrade{chart}, revision {op.revision} → {op.revision + 1}",
         Verb.HELM_ROLLBACK: lambda: f"helm rollback to revision {op.target_revision} (now {op.revision})",
         Verb.HELM_UNINSTALL: lambda: f"helm uninstall (revision {op.revision})",
+        Verb.HELM_ADOPT: lambda: f"label Helm's record of revision {op.revision} as ours",
+        Verb.HELM_GIVE_BACK: lambda: "take our labels off Helm's records",
         Verb.HELM_REPAIR: lambda: f"mark revision {op.revision}, which was cut off, as failed",
     }
     return "  " + ink.paint(f"* {text[op.verb]()}", "blue")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sbkube.errors import StateError
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.outcome import OpState, Outcome
-from sbkube.models.plan import Operation, Verb
+from sbkube.models.plan import GIVEN_BACK, HELM, Operation, Verb
 from sbkube.state.blobs import (
     BlobBatch,
     BlobStore,
@@ -24,7 +24,6 @@ from sbkube.state.records import meta, sensitive_digest
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, events, helm_releases
 from sbkube.state.writing import database_now
 
-HELM = "helm"
 LATE = "late_outcome"
 
 
@@ -199,6 +198,7 @@ class IntentWriter:
 
     def _release_objects(self, row: Any, outcome: Outcome, batch: BlobBatch) -> list[dict[str, Any]]:
         """One row for each object of the release, with what was seen before and after."""
+        verb = GIVEN_BACK if row.verb == Verb.HELM_GIVE_BACK else HELM
         below = []
         for item in outcome.objects:
             key, before, after = item.key, image(item.before), image(item.after)
@@ -215,7 +215,7 @@ class IntentWriter:
                     "kind": key.kind,
                     "namespace": key.namespace,
                     "name": key.name,
-                    "verb": HELM,
+                    "verb": verb,
                     "state": outcome.state.value,
                     "sensitive": sensitive,
                     "before_blob": batch.add(before, identity, sensitive=sensitive),

@@ -10,17 +10,16 @@ from sqlalchemy import Connection, Subquery, and_, func, or_, select
 
 from sbkube.models.deployment_state import HelmReleaseRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import Verb
+from sbkube.models.plan import GIVEN_BACK, HELM, Verb
 from sbkube.models.release import RELEASE_STORAGE
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import KEPT, Recorded
 from sbkube.state import rows
 from sbkube.state.blobs import BlobStore, object_identity
 from sbkube.state.history import of_target
-from sbkube.state.intents import HELM
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, helm_releases
 
-_GONE = frozenset({Verb.DELETE.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.GIVE_BACK.value})
+_GONE = frozenset({Verb.DELETE.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.GIVE_BACK.value, GIVEN_BACK})
 
 
 def inventory(conn: Connection, target: LockTarget) -> Mapping[ResourceKey, Recorded]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from sbkube.models.plan import GIVEN_BACK, HELM
 from sbkube.state.closings import CLOSING, ClosingRow
-from sbkube.state.intents import HELM
 from sbkube.state.tables import deployed_resources, deployments, helm_releases
 
 _MOVED = "it does not stand where it stood when it was recorded (in {})"
@@ -62,7 +62,7 @@ def _moved_below(conn: Connection, histories: Any) -> Iterator[tuple[str, str]]:
                 if _was_over(one, other) and found[one.id][1] > found[other.id][0]:
                     yield other.deployment_id, _MOVED.format(table.name)
         before = func.lag(c.position).over(partition_by=c.deployment_id, order_by=c.id).label("before")
-        steps = select(c.deployment_id, c.position, before).where(c.verb != HELM).subquery()
+        steps = select(c.deployment_id, c.position, before).where(c.verb.not_in((HELM, GIVEN_BACK))).subquery()
         for key in conn.execute(select(steps.c.deployment_id).where(steps.c.before > steps.c.position).distinct()):
             if key.deployment_id in names:
                 yield names[key.deployment_id], _MOVED.format(table.name)

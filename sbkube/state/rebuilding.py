@@ -15,10 +15,9 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.models.found import FoundApp, FoundObject
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import Verb
+from sbkube.models.plan import HELM, Verb
 from sbkube.state import history
 from sbkube.state.blobs import fingerprint, image, object_identity, release_identity
-from sbkube.state.intents import HELM
 from sbkube.state.records import insert_app, insert_deployment, meta, sensitive_digest
 from sbkube.state.tables import app_deployments, deployed_resources, helm_releases
 from sbkube.state.writing import database_now

@@ -214,3 +214,55 @@ def test_rolling_back_the_adoption_of_a_release_takes_our_labels_off(
     assert after["metadata"]["labels"] == before["metadata"]["labels"]
     bench.ok("delete", "-y")
     assert get(api_server, "ConfigMap", bench.namespace, "web-page") is not None
+
+
+def _record_labels(bench: Bench, cluster: HttpCluster, revision: int) -> dict[str, str]:
+    record = get(cluster, "Secret", bench.namespace, f"sh.helm.release.v1.web.v{revision}")
+    assert record is not None
+    return {k: v for k, v in record["metadata"]["labels"].items() if k.startswith("sbkube.dev/")}
+
+
+def test_what_others_change_of_an_adopted_release_is_drift(bench: Bench, api_server: HttpCluster) -> None:
+    """From the adoption on, not only from the first upgrade."""
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+        bench.ok("adopt", "-y")
+        shown = bench.ok("show", "latest", "-o", "json").json
+        assert {r["state"] for r in shown["resources"]} == {"applied"} and len(shown["releases"]) == 1
+        assert bench.ok("drift").code == 0
+        page = ResourceKey("", "v1", "ConfigMap", bench.namespace, "web-page")
+        api_server.merge(page, {"data": {"greeting": "by hand"}}, manager="kubectl-edit")
+        ran = bench.sbkube("drift")
+        assert ran.code == 10 and "data.greeting" in ran.out
+        port.upgrade(spec(bench, "two", force_conflicts=True), threading.Event())
+    ran = bench.sbkube("drift")
+    assert ran.code == 10 and "revision 2" in ran.out
+    assert "we left it at 1" in bench.sbkube("rollback", "-y").err
+
+
+def test_rolling_back_to_before_an_adoption_that_was_built_on(bench: Bench, api_server: HttpCluster) -> None:
+    namespace(bench, api_server)
+    web(bench, "one")
+    with helm(bench) as port:
+        port.install(spec(bench, "one"), threading.Event())
+    bench.ok("adopt", "-y")
+    adoption = bench.ok("history", "-o", "json").json["deployments"][0]["deployment_id"]
+    web(bench, "two")
+    bench.ok("apply", "-y")
+    assert _record_labels(bench, api_server, 2)
+    assert "will not be the project's" in bench.ok("rollback", adoption, "-y").out
+    page = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert page is not None and page["data"]["greeting"] == "one"
+    assert not any(name.startswith("sbkube.dev/") for name in page["metadata"].get("labels") or {})
+    assert [_record_labels(bench, api_server, revision) for revision in (1, 2, 3)] == [{}, {}, {}]
+    assert bench.ok("drift").code == 0
+    bench.ok("rollback", "-y")  # the rollback: the release is ours again, as it was
+    page = get(api_server, "ConfigMap", bench.namespace, "web-page")
+    assert page is not None and page["data"]["greeting"] == "two"
+    assert _record_labels(bench, api_server, 4) == {"sbkube.dev/app": "web", "sbkube.dev/project": bench.namespace}
+    assert bench.ok("plan", "--exit-status").code == 0
+    bench.ok("rollback", adoption, "-y")
+    bench.ok("delete", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "web-page") is not None
