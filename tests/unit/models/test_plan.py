@@ -7,7 +7,7 @@ import pytest
 from sbkube.engine.actions import ACTIONS
 from sbkube.engine.recover import RULES
 from sbkube.engine.settling import HELM_RULES
-from sbkube.models.plan import BESIDE, Verb
+from sbkube.models.plan import BESIDE, GIVEN_BACK, HELM, Verb
 
 
 @pytest.mark.parametrize("verb", [verb for verb in Verb if verb.writes])
@@ -18,5 +18,5 @@ def test_a_verb_that_writes_has_an_action_and_a_rule_for_when_it_was_cut_off(ver
 
 
 def test_what_is_beside_is_a_verb_or_helms() -> None:
-    assert BESIDE - {verb.value for verb in Verb} == {"helm"}
+    assert BESIDE - {verb.value for verb in Verb} == {HELM, GIVEN_BACK}
     assert not any(Verb(name).takes_away for name in BESIDE - {"helm"})
