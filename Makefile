@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
-FAST ?= -n 2 --dist loadfile
+# Tests wait more than they compute, so there are more workers than cores.
+WORKERS ?= 4
+FAST ?= -n $(WORKERS) --dist worksteal
 
 .PHONY: help demo test faults check fix bench docs lock clean
 
@@ -30,7 +32,7 @@ test: $(READY_DEV)  ## all tests of the short run
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
 
 faults: $(READY_DEV)  ## break everything on purpose, for up to an hour (docs/faults.md)
-	SBKUBE_FAULTS=long $(BIN)/python -m pytest -n 2 --dist worksteal $(or $(ARGS),tests/faults)
+	SBKUBE_FAULTS=long $(BIN)/python -m pytest $(FAST) $(or $(ARGS),tests/faults)
 
 check: $(READY_DEV)  ## linters, types, layers
 	$(BIN)/ruff check .

@@ -18,10 +18,12 @@ from faults.length import long_or_short, spread
 from faults.server import Seen
 from faults.stage import Case, Stage
 
+from sbkube.engine.surroundings import REQUESTS
 from sbkube.state.database import DeploymentDatabase
 
 PROCESSES, ROUNDS = long_or_short(8, 4), long_or_short(200, 10)
 SECONDS = 2  # how long a lock lives here
+WORKERS = REQUESTS  # that a run has under way at once
 
 
 def _process(url: str, left: int, folder: Path, seed: int) -> subprocess.Popen[bytes]:
@@ -128,13 +130,16 @@ def _asleep(stage: Stage, number: int) -> list[str]:
         bad = [] if other.code == 0 else [f"the successor: exit {other.code}: {other.err[-1000:]}"]
         bad += [] if code == 1 else [f"the sleeper: exit {code}"]
         late = _own_writes(case.guard.seen[count:])
-        bad += [f"a new request after waking: {s.method} {s.path}" for s in late]
+        begun = [s for s in late if s.code == 409]
+        if len(begun) < WORKERS:  # beside the one held back, each worker may have been about to send one
+            late = [s for s in late if s not in begun]
+        bad += [f"a new request after waking: {s.method} {s.path} ({s.code})" for s in late]
         bad += [f"overwritten by the sleeper: {text}" for text in agreement.differences(successor, case.content())]
         return bad + case.disagreements()
 
 
 def test_a_holder_that_slept_too_long_does_nothing_any_more(stage: Stage, tally: Tally) -> None:
-    """It starts no new request; the one that was under way cannot overwrite what its successor left."""
+    """It starts no new request; those that were under way cannot overwrite what its successor left."""
     failures = []
     for number in spread(range(1, 9), 1):
         bad = _asleep(stage, number)
