@@ -19,4 +19,4 @@ def test_a_verb_that_writes_has_an_action_and_a_rule_for_when_it_was_cut_off(ver
 
 def test_what_is_beside_is_a_verb_or_helms() -> None:
     assert BESIDE - {verb.value for verb in Verb} == {HELM, GIVEN_BACK}
-    assert not any(Verb(name).takes_away for name in BESIDE - {"helm"})
+    assert not any(Verb(name).takes_away for name in BESIDE - {HELM, GIVEN_BACK})
