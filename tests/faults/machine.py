@@ -106,7 +106,7 @@ class Histories(RuleBasedStateMachine):
         self.wanted = Wanted()
         self.foreign_fields: dict[tuple[str, str], dict[str, str]] = {}
         self.foreign_objects: dict[str, Json] = {}
-        self.contested: set[tuple[str, str]] = set()
+        self.contested: dict[tuple[str, str], str] = {}  # ConfigMaps whose k1 others have set, and to what
         self.ours: list[tuple[str, str]] = []
         self.dirty = False
         self.place.faults()
@@ -216,7 +216,6 @@ class Histories(RuleBasedStateMachine):
             plan = (project := self.project(force=True)).plan()
         code = self._do(project, plan, "apply")
         assert code == 0, self.ledger.list_deployments(limit=1)[0].error_message
-        self.contested.clear()
         self._reached()
         again = self.project().plan()
         assert not again.writes, [str(op.id) for op in again.operations]
@@ -268,10 +267,10 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self._ours("ConfigMap"))
     @rule(data=st.data(), value=values)
     def somebody_changes_our_field(self, data: st.DataObject, value: str) -> None:
-        """Another manager changes what is ours: drift."""
+        """Another manager sets a field that is ours (drift), or that we may want later (a conflict)."""
         kind, name = data.draw(st.sampled_from(self._ours("ConfigMap")))
         self._merge(kind, name, {"data": {"k1": f"other {value}"}})
-        self.contested.add((kind, name))
+        self.contested[kind, name] = f"other {value}"
         self.dirty = True
 
     @rule(name=names, value=values)
@@ -323,10 +322,12 @@ class Histories(RuleBasedStateMachine):
 
     def _reached(self) -> None:
         found = self.content()
-        for (kind, name), data in self.wanted.objects().items():
-            live = found[kind, self.namespace, name]
+        wanted = self.wanted.objects()
+        for (kind, name), data in wanted.items():
             if kind == "ConfigMap":
-                assert {k: v for k, v in live.get("data", {}).items() if not k.startswith("theirs")} == data
+                theirs = {"k1": self.contested[kind, name]} if (kind, name) in self.contested else {}
+                assert found[kind, self.namespace, name].get("data", {}) == theirs | data
+        self.contested = {key: value for key, value in self.contested.items() if "k1" not in wanted.get(key, {})}
         apps = {k: (body["metadata"].get("labels") or {}).get(APP) for k, body in found.items()}
         managed = {k for k, app in apps.items() if app in ("a", "b", "c") and k[0] != "Namespace"}
         assert managed == {(kind, self.namespace, name) for kind, name in self.wanted.objects()}
@@ -336,7 +337,7 @@ class Histories(RuleBasedStateMachine):
         """With an object that we delete, what others had added to it is gone too."""
         found = {(o["kind"], o["metadata"]["name"]) for o in self.live()}
         self.foreign_fields = {k: v for k, v in self.foreign_fields.items() if k in found}
-        self.contested &= found
+        self.contested = {k: v for k, v in self.contested.items() if k in found}
 
 
 def _same(wanted: dict[agreement.Identity, Json], found: dict[agreement.Identity, Json]) -> None:
