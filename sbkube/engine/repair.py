@@ -15,7 +15,7 @@ from sbkube.engine.compare import Live
 from sbkube.engine.continuation import repair
 from sbkube.engine.hooks import Evidence, HooksLeft, hooks_left
 from sbkube.engine.releases import manifest_keys
-from sbkube.engine.settling import CUT_OFF, planned_operations
+from sbkube.engine.settling import cut_off, planned_operations
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import PlanRefused
 from sbkube.models.deployment_state import LockTarget
@@ -106,8 +106,7 @@ def _made(action: ReleaseAction, current: ReleaseRecord) -> bool:
         return (
             first <= current.revision <= row.revision_before + 2
         )  # atomic: the failed revision, and the way back
-    cut = row.state is OpState.FAILED and row.reason == CUT_OFF
-    return cut and current.revision == (row.revision_after or row.revision_before)
+    return cut_off(row) and current.revision == (row.revision_after or row.revision_before)
 
 
 def _touched(planned: Change | None, live: Mapping[str, Any] | None, begun: str, *, fresh: bool) -> bool:

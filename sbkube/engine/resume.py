@@ -16,7 +16,7 @@ from sbkube.engine.compare import Live
 from sbkube.engine.continuation import chained, repair, told
 from sbkube.engine.hooks import at_work
 from sbkube.engine.repair import Repairs
-from sbkube.engine.settling import CUT_OFF
+from sbkube.engine.settling import cut_off
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, DeploymentNotFound, PlanRefused, Problem, SbkubeError
 from sbkube.models.deployment_state import (
@@ -279,7 +279,7 @@ class _Resume:
         op = self._on_top(op, current.revision)
         if op.verb is Verb.HELM_INSTALL and op.release is not None:
             op = replace(op, release=replace(op.release, replace=True))
-        cut = self._repairs.cut_off(current) if row.reason == CUT_OFF else None
+        cut = self._repairs.cut_off(current) if cut_off(row) else None
         if current.stuck and cut is None:
             self._problem(op, f"release {_name(op)} is {current.status}, and not by us")
             return ()

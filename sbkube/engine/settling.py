@@ -11,11 +11,17 @@ from sbkube.errors import StateError
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord
 from sbkube.models.outcome import ObjectImages, OpState, Outcome
 from sbkube.models.plan import Change, Operation, Verb
-from sbkube.models.release import ReleaseRecord
+from sbkube.models.release import ReleaseRecord, is_stuck
 from sbkube.models.resource import ResourceKey
 from sbkube.plan.labels import PROJECT
 
 CUT_OFF = "Interrupted"  # the reason of every outcome that was found out afterwards
+
+
+def cut_off(row: HelmReleaseRecord) -> bool:
+    """The action ended without its end being written down in the cluster: its run was killed, or Helm's last
+    requests failed. Nothing is at work any more."""
+    return row.state is OpState.FAILED and (row.reason == CUT_OFF or is_stuck(row.status))
 
 
 def planned_operations(detail: DeploymentDetail, world: Surroundings) -> Mapping[str, Operation]:

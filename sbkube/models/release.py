@@ -9,6 +9,11 @@ from typing import Any
 RELEASE_STORAGE = "sh.helm.release.v1."  # begins the name of the Secret that holds a revision: then NAME.vN
 
 
+def is_stuck(status: str) -> bool:
+    """An action was begun and never finished, going by Helm's word for the release."""
+    return status.startswith("pending-") or status == "uninstalling"
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseSpec:
     """A release as an app wants it. `chart` is a local folder or archive; `timeout` is in seconds.
@@ -98,7 +103,7 @@ class ReleaseRecord:
     @property
     def stuck(self) -> bool:
         """An action was begun and never finished: installing, upgrading, rolling back or uninstalling."""
-        return self.pending or self.status == "uninstalling"
+        return is_stuck(self.status)
 
     @property
     def begun(self) -> str:

@@ -12,6 +12,7 @@ from faults.shop import NAMESPACE, PLANTED
 from sqlalchemy import create_engine, text
 
 from sbkube.models.deployment_state import DeploymentDetail, LockTarget
+from sbkube.models.plan import HELM
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import fieldset
 from sbkube.plan.labels import HELM_MANAGER, MANAGER, PROJECT, label_value
@@ -99,7 +100,8 @@ def _newest_rows(details: Iterable[DeploymentDetail]) -> dict[Identity, Any]:
     rows = {}
     for detail in details:
         for row in sorted(detail.resources, key=lambda r: r.position):
-            if row.state.value == "applied":
+            # What a Helm action that failed has done all the same is recorded too.
+            if row.state.value == "applied" or (row.verb == HELM and row.after is not None):
                 rows[row.key.kind, row.key.namespace, row.key.name] = row
     return rows
 

@@ -165,7 +165,6 @@ def _run(machine: type[Histories], examples: int, tally: Tally) -> None:
     tally(examples=examples)
 
 
-@pytest.mark.skipif(not LONG, reason="random histories look for news, in minutes: make faults")
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_histories_on_the_core(core: Core, shard: int, tally: Tally) -> None:
     """Record and cluster agree, nothing foreign is touched, an apply is complete, a rollback is exact."""
@@ -176,7 +175,6 @@ def test_histories_on_the_core(core: Core, shard: int, tally: Tally) -> None:
     _run(Here, CORE // SHARDS, tally)
 
 
-@pytest.mark.skipif(not LONG, reason="histories with Helm take minutes: make faults")
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_histories_with_helm(with_helm: WithHelm, shard: int, tally: Tally) -> None:
     """The same, with a Helm app among them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from integration.test_crash import _open_intents, _start, _until
 from shapes import WEB_CHART, WEB_VALUES
 
 from sbkube.edges.cluster import HttpCluster
+from sbkube.edges.connection import Request
 from sbkube.edges.helm_storage import StoredReleases, storage_object
 from sbkube.models.release import ReleaseRecord
 
@@ -103,6 +105,25 @@ class Release:
 @pytest.fixture
 def release(bench: Bench, api_server: HttpCluster) -> Release:
     return Release(bench, api_server)
+
+
+def test_an_action_whose_first_answer_was_lost_is_freed(release: Release) -> None:
+    """Helm gives up and leaves a revision that it does not know of; our record knows that nothing is at work."""
+    bench, server = release.bench, release.server
+    if not server.info().sandbox:
+        pytest.skip("faults on demand want a sandbox")
+    release.write(seconds=0)
+    bench.ok("apply", "-y")
+    release.write(seconds=0, image="nginx:2")
+    lost = [{"namespace": bench.namespace, "verb": "create", "kind": "Secret", "cut": "after", "times": 1}]
+    server.connection.request(Request("POST", "/sandbox/faults", json.dumps(lost).encode()))
+    assert bench.sbkube("apply", "-y").code == 1
+    assert release.statuses[-1] == "pending-upgrade"
+    planned = bench.sbkube("plan", "--exit-status")
+    assert planned.code == 10 and "mark revision 2, which was cut off, as failed" in planned.out
+    bench.ok("apply", "-y")
+    assert release.statuses[-1] == "deployed" and "pending-upgrade" not in release.statuses
+    assert bench.ok("plan", "--exit-status").code == 0
 
 
 @pytest.mark.parametrize("command", ["resume", "apply"])
