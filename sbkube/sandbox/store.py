@@ -4,9 +4,10 @@ The file is a log of revisions, as etcd keeps them: one row per write, of which 
 present state, and the last `KEPT` are the past that watches and lists of older versions are served from, also
 after a restart. What is older is compacted away.
 
-Changes are visible at once and committed by a writer thread that takes all waiting changes into one
-transaction (group commit). `flushed()` waits until everything written so far is on disk: a request is answered
-after that. When the disk takes nothing (it is full), the changes that waited are undone and their writers told.
+Changes are visible at once. All that one turn of the event loop has made are committed in one transaction when it
+ends (group commit), by the loop itself: handing them to a thread costs more than writing them. `flushed()` waits
+until everything written so far is in the file, and only then a request is answered. When the disk is full, the
+changes that waited are undone and their writers told.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,9 +97,7 @@ class Store:
         self._past: deque[Revision] = deque()
         self._listeners: list[Callable[[Event], None]] = []
         self._pending: list[Statement] = []
-        self._writing: asyncio.Future[None] | None = None
-        self._next: asyncio.Future[None] | None = None
-        self._writer = ThreadPoolExecutor(1, "store")
+        self._commit: asyncio.Future[None] | None = None
         self.lost: set[int] = set()
         self.rv = self.oldest = _FIRST
         self._load()
@@ -163,7 +161,9 @@ class Store:
     def _keep(self, event: Event) -> None:
         """Takes a change into the past and on its way to the disk, and tells the listeners."""
         key = (event.resource, event.namespace, event.name)
-        made = Revision(event.rv, event.what, *key, orjson.dumps(event.new), self._newest.get(key))
+        # Copied, because the buffer that orjson gives away is several times as large as what is in it.
+        body = bytes(memoryview(orjson.dumps(event.new)))
+        made = Revision(event.rv, event.what, *key, body, self._newest.get(key))
         self._newest[key] = made
         self._past.append(made)
         self._pending.append(made.statement())
@@ -230,38 +230,27 @@ class Store:
     async def flushed(self) -> None:
         """Returns when everything written so far is committed. Raises sqlite3.Error when it cannot be."""
         if not self._pending:
-            if self._writing is not None:
-                await asyncio.shield(self._writing)
             return
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-        mine = self._next
-        if self._writing is None:
-            self._start()
-        await asyncio.shield(mine)
+        if self._commit is None:
+            loop = asyncio.get_running_loop()
+            self._commit = loop.create_future()
+            loop.call_soon(self._flush)
+        await asyncio.shield(self._commit)
 
-    def _start(self) -> None:
-        """Hands everything that waits to the writer thread."""
+    def _flush(self) -> None:
+        """Commits what waits, and tells those who wait for it."""
+        commit, self._commit = self._commit, None
         batch, self._pending = self._pending, []
-        self._writing, self._next = self._next, None
-        work = asyncio.get_running_loop().run_in_executor(self._writer, self._write, batch, self.rv)
-        work.add_done_callback(self._finish)
-
-    def _finish(self, work: asyncio.Future[None]) -> None:
-        waiting, self._writing = self._writing, None
-        failure = work.exception()
-        if failure is not None:
+        try:
+            self._write(batch, self.rv)
+        except sqlite3.Error as error:
             self._undo()
-            after, self._next = self._next, None
-            for future in (waiting, after):
-                if future is not None and not future.done():
-                    future.set_exception(failure)
-                    future.exception()  # Nobody may be waiting any more.
-            return
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
-        if self._next is not None:
-            self._start()
+            if commit is not None:
+                commit.set_exception(error)
+                commit.exception()  # Nobody may be waiting any more.
+        else:
+            if commit is not None:
+                commit.set_result(None)
 
     def _undo(self) -> None:
         """Brings everything that did not reach the disk back to what is there, and tells the listeners."""
@@ -303,7 +292,6 @@ class Store:
 
     def close(self) -> None:
         """Writes what waits and closes the file."""
-        self._writer.shutdown(wait=True)
         with contextlib.suppress(sqlite3.Error):
             # Nobody was told that these are kept; a full disk does not keep the server from ending.
             if self._pending:
