@@ -67,7 +67,11 @@ def test_reference_is_current() -> None:
 def test_project_files_load(place: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "sbkube.yaml").write_text(text)
     project = load_project(tmp_path, environ={})
-    assert list(project.apps) == list(yaml.safe_load(text).get("apps", {})), place
+    document = yaml.safe_load(text)
+    below = [
+        f"{name}/{app}" for name, phase in document.get("phases", {}).items() for app in phase.get("apps", {})
+    ]
+    assert list(project.apps) == [*document.get("apps", {}), *below], place
 
 
 @pytest.mark.parametrize(("place", "line"), COMMANDS, ids=[f"{place} {line[:30]}" for place, line in COMMANDS])

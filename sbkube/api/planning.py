@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
-from sbkube.errors import StateBehind, UsageError
-from sbkube.models.deployment_state import DeploymentRecord
+from sbkube.errors import PlanRefused, Problem, StateBehind, UsageError
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event
 from sbkube.models.plan import Plan
 
@@ -34,17 +34,35 @@ class Planning(Opened):
     request: dict[str, Any]  # what the newest plan was asked for, so that it can be made again
 
     def plan(self, apps: Sequence[str] = (), *, prune: bool = True) -> Plan:
-        """What an apply would do. Reads only. `prune` is the project's wish, unless it is False."""
+        """What an apply would do. Reads only.
+
+        `apps` are names, or `PHASE/` for all apps of a phase; `prune` is the project's wish, unless it is False.
+        """
         from sbkube.engine.prepare import Selection, prepare
 
         self._mention_interrupted()
         self._asked("apply", apps=list(apps), prune=prune)
+        self._refuse_without_deps()
         no_prune = self._behind()
         if no_prune:
             self.world.emit("warning", message=f"{no_prune}; {CATCH_UP}")
         no_prune = no_prune or self._foreign_origin()
         with before_any_write():
             return prepare(self.config, self.world, Selection(tuple(apps), no_prune, prune))
+
+    def _refuse_without_deps(self) -> None:
+        """Raise PlanRefused where a project that comes before this one is not deployed here."""
+        uid = self.world.cluster.info().uid if self.config.deps else ""
+        problems = []
+        for name in self.config.deps:
+            newest = next(iter(self.ledger.list_deployments(cluster=uid, project=name, limit=1)), None)
+            if newest is None or newest.command == "delete":
+                problems.append(Problem(f"project {name} is not deployed to this cluster", None, "apply it first"))
+            elif newest.status is not DeploymentStatus.SUCCESS:
+                found = f"its newest deployment {newest.deployment_id} ended as {newest.status.value}"
+                problems.append(Problem(f"project {name} is not well: {found}", None, "apply it first"))
+        if problems:
+            raise PlanRefused("this project comes after others (deps)", problems=problems)
 
     def plan_delete(self, apps: Sequence[str] = (), *, delete_data: bool = False) -> Plan:
         """What a delete would do; objects that hold data only with `delete_data`."""
@@ -74,13 +92,14 @@ class Planning(Opened):
         *,
         to: str = "",
         apps: Sequence[str] = (),
-        failed_only: bool = False,
+        scope: str = "all",
         force: bool = False,
         delete_data: bool = False,
     ) -> Plan:
         """What a rollback to the state before `reference` (or to what `to` left) would do.
 
-        `apps` restricts it, `failed_only` to the apps that did not succeed. `force` goes over what others have
+        `apps` restricts it, `scope` to the apps that did not succeed (`app`) or to all of their phases
+        (`phase`). `force` goes over what others have
         changed since, `delete_data` consents to deleting what holds data.
         """
         from sbkube.engine.rollback import plan_rollback
@@ -93,13 +112,13 @@ class Planning(Opened):
             reference=reference,
             to=to,
             apps=list(apps),
-            failed_only=failed_only,
+            scope=scope,
             force=force,
             delete_data=delete_data,
         )
         self._mention_interrupted()
         self._refuse_behind()
-        undo = Undo(reference, to, tuple(apps), force, delete_data, failed_only)
+        undo = Undo(reference, to, tuple(apps), force, delete_data, scope)
         with before_any_write():
             return plan_rollback(self.config, self.world, undo)
 

@@ -20,6 +20,7 @@ from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
+    from sbkube.engine.execute import Run
     from sbkube.engine.lock import RunLock
 
 
@@ -91,12 +92,12 @@ class Running(Undoing):
                 self._refuse_to_take_away(plan, lock)
             run = execute(plan, data, world, lock, self.cancel)
             record = newest = run.record
-            automatic = {"on_failure": "rollback", "scope": self.config.settings.rollback_scope}
-            undone = self._undo_failed(
-                plan,
-                record,
-                lambda undo: execute(undo, self._describe(undo, "rollback", automatic), world, lock, self.cancel),
-            )
+
+            def undo_by_itself(undo: Plan, scope: str) -> Run:
+                automatic = {"on_failure": "rollback", "scope": scope}
+                return execute(undo, self._describe(undo, "rollback", automatic), world, lock, self.cancel)
+
+            undone = self._undo_failed(plan, record, undo_by_itself)
             if undone and undone.record:
                 newest = undone.record.deployment
             detail = read_back(self.ledger.detail, run)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _FAILED = frozenset({DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED})
 
 
+_SCOPES = {"app": "its failed apps", "phase": "the phases of its failed apps", "all": "all"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rollback:
     """What became of an automatic rollback: its record, or, where there is none, why it was not begun."""
@@ -43,7 +46,7 @@ class Undoing(Planning):
     """Knows when a run is undone by itself, and says what became of that."""
 
     def _undo_failed(
-        self, plan: Plan, record: DeploymentRecord, carry_out: Callable[[Plan], Run]
+        self, plan: Plan, record: DeploymentRecord, carry_out: Callable[[Plan, str], Run]
     ) -> Rollback | None:
         """Undo a failed apply, if the project wants that: its failed apps, or all.
 
@@ -51,20 +54,16 @@ class Undoing(Planning):
         is not overwritten: then the rollback is refused, and the output says so. Raises RecordLost when the state
         database fails, since the cluster was changed by now.
         """
-        settings = self.config.settings
-        if settings.on_failure != "rollback" or plan.purpose != "apply":
+        scope = self._scope_of_undoing(record) if plan.purpose == "apply" else ""
+        if not scope:
             return None
         if record.status is DeploymentStatus.INTERRUPTED:
             self._warn(f"interrupted, so nothing is rolled back: sbkube rollback {record.deployment_id}")
         if record.status not in _FAILED:
             return None
-        # A project without phases is one phase.
-        only = settings.rollback_scope == "app"
-        self._warn(
-            f"deployment {record.deployment_id} failed: rolling back {'its failed apps' if only else 'all'}"
-        )
+        self._warn(f"deployment {record.deployment_id} failed: rolling back {_SCOPES[scope]}")
         try:
-            result = self._roll_back(record, carry_out, failed_only=only)
+            result = self._roll_back(record, carry_out, scope)
         except StateError as error:
             text = f"the deployment failed, and the state database too before it was rolled back: {error.message}"
             raise RecordLost(text, deployment=record.deployment_id) from error
@@ -76,15 +75,23 @@ class Undoing(Planning):
             self._warn(f"the rollback {undo.deployment_id} ended as {undo.status.value}{why}")
         return result
 
-    def _roll_back(
-        self, record: DeploymentRecord, carry_out: Callable[[Plan], Run], *, failed_only: bool
-    ) -> Rollback:
+    def _scope_of_undoing(self, record: DeploymentRecord) -> str:
+        """The widest scope that phases with failed apps want undone, "" where none does."""
+        if record.status not in _FAILED and record.status is not DeploymentStatus.INTERRUPTED:
+            return ""
+        apps = self.ledger.detail(record.deployment_id).apps
+        failed = [app.app_name for app in apps if app.status in _FAILED]
+        found = [self.config.of(name).settings for name in failed or [""]]
+        scopes = {settings.rollback_scope for settings in found if settings.on_failure == "rollback"}
+        return next((scope for scope in ("all", "phase", "app") if scope in scopes), "")
+
+    def _roll_back(self, record: DeploymentRecord, carry_out: Callable[[Plan, str], Run], scope: str) -> Rollback:
         from sbkube.engine.rollback import plan_rollback
         from sbkube.engine.undo import Undo
 
         try:
-            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, failed_only=failed_only))
-            return Rollback(read_back(self.ledger.detail, carry_out(undo)))
+            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, scope=scope))
+            return Rollback(read_back(self.ledger.detail, carry_out(undo, scope)))
         except (ProjectError, SurroundingsError, ClusterError, HelmError, LockLost) as error:
             # The cluster was changed by now: the failed run's own exit code stays.
             problems = error.problems if isinstance(error, ProjectError) else ()

@@ -63,8 +63,13 @@ class AppSpec(BaseModel):
 
     @property
     def name(self) -> str:
-        """The app's name in its file."""
+        """The app's name in the project: `PHASE/NAME` for an app of a phase."""
         return self._name
+
+    @property
+    def short(self) -> str:
+        """The app's name in its file."""
+        return self._name.rpartition("/")[2]
 
     @property
     def place(self) -> Place | None:

@@ -31,11 +31,11 @@ class GitSpec(AppSpec):
     @property
     def checkout(self) -> str:
         """The name by which others use it: that of the settings, else the app's."""
-        return self.repo if self._is_name else self.name
+        return self.repo if self._is_name else self.short
 
     def checkouts(self, named: Mapping[str, Repository]) -> dict[str, Repository]:
         """Itself, at its branch or ref."""
-        known = named.get(self.repo) if self._is_name else Repository.at(self.name, self.repo)
+        known = named.get(self.repo) if self._is_name else Repository.at(self.short, self.repo)
         if known is None:
             return {}
         return {self.checkout: replace(known, revision=self.ref or self.branch or known.revision)}

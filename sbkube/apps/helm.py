@@ -62,7 +62,7 @@ class HelmSpec(AppSpec):
     @property
     def release(self) -> str:
         """The release's name: the given one, else the app's with dashes."""
-        return self.release_name or self.name.replace("_", "-")
+        return self.release_name or self.short.replace("_", "-")
 
     def snapshot(self) -> dict[str, Any]:
         """The spec without values: any of them may be a secret."""
@@ -80,7 +80,7 @@ def _alterations(spec: HelmSpec) -> Alterations:
     def placed(field: str, patterns: Iterable[str]) -> list[tuple[str, Place | None]]:
         return [(pattern, spec.where(field, index)) for index, pattern in enumerate(patterns)]
 
-    return Alterations(spec.name, placed("overrides", spec.overrides), placed("removes", spec.removes))
+    return Alterations(spec.short, placed("overrides", spec.overrides), placed("removes", spec.removes))
 
 
 def merged_values(spec: HelmSpec, context: RenderContext, sources: dict[str, str]) -> dict[str, Any]:

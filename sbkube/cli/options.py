@@ -15,7 +15,10 @@ FORMAT_VARIABLE = "SBKUBE_OUTPUT_FORMAT"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The common options as given; None means: not given. `output` is one of `FORMATS`."""
+    """The common options as given; None means: not given. A phase is among the `apps` as `PHASE/`.
+
+    `output` is one of `FORMATS`.
+    """
 
     file: str | None = None
     apps: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ def _common() -> list[click.Option]:
     return [
         click.Option(["-f", "--file"], metavar="PATH", help="Project file or its folder (instead of TARGET)."),
         click.Option(["--app", "apps"], multiple=True, metavar="NAME", help="Only this app (repeatable)."),
+        click.Option(["--phase", "phases"], multiple=True, metavar="NAME", help="Only this phase (repeatable)."),
         click.Option(["-n", "--namespace"], metavar="NAME", help="Base namespace instead of the project's."),
         click.Option(["--env", "environment"], metavar="NAME", help="Lay sbkube.NAME.yaml over the project file."),
         click.Option(["--kubeconfig"], metavar="PATH", help="Kubeconfig to use."),
@@ -81,7 +85,8 @@ def merged(context: click.Context, environ: Mapping[str, str]) -> Options:
         for name in _NAMES:
             given = at.params.get(name)
             if name == "apps":
-                values[name] = (*values.get(name, ()), *(given or ()))
+                phases = (f"{phase.rstrip('/')}/" for phase in at.params.get("phases") or ())
+                values[name] = (*values.get(name, ()), *(given or ()), *phases)
             elif given:
                 values[name] = given
     values.setdefault("output", _from_environment(environ))
@@ -112,7 +117,7 @@ class Command(click.Command):
         options = merged(ctx, ctx.find_root().meta.get("environ", {}))
         if options.output not in self.formats:
             raise click.UsageError(f"{ctx.info_name} has no output format {options.output!r}")
-        own = {name: value for name, value in ctx.params.items() if name not in _NAMES}
+        own = {name: value for name, value in ctx.params.items() if name not in (*_NAMES, "phases")}
         assert self.callback is not None
         return self.callback(make(options), **own)
 

@@ -126,6 +126,10 @@ class Session:
         finally:
             self.stop_progress()
 
+    def apps(self, project: Project) -> tuple[str, ...]:
+        """The apps that were asked for, by their full names; `PHASE/` for a phase."""
+        return project.config.full_names(self.options.apps)
+
     def listen(self, event: Event) -> None:
         """Show an event as it happens."""
         if self.options.quiet:

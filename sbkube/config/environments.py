@@ -39,6 +39,12 @@ def read_layers(path: Path, environment: str | None) -> Document:
     return lay_over(document, above)
 
 
+def read_layers_if_any(path: Path, environment: str | None) -> Document:
+    """The file, with its environment's file laid over it where there is one. Raises ConfigError."""
+    known = environment if environment in environments(path) else None
+    return read_layers(path, known)
+
+
 def environments(path: Path) -> list[str]:
     """Names of the environments beside a project file."""
     prefix, suffix = f"{path.stem}.", path.suffix

@@ -19,22 +19,24 @@ class Node:
     where: Callable[[int], Place]
 
 
-def check_graph(nodes: Mapping[str, Node], problems: list[Problem], warnings: list[str]) -> None:
-    """Add what is wrong with `depends_on` to `problems`; depending on a disabled app is only a warning."""
+def check_graph(
+    nodes: Mapping[str, Node], problems: list[Problem], warnings: list[str], *, noun: str = "app"
+) -> None:
+    """Add what is wrong with `depends_on` to `problems`; depending on a disabled one is only a warning."""
     for name, node in nodes.items():
         for index, other in enumerate(node.depends_on):
             if other not in nodes:
-                hint = did_you_mean(other, [n for n in nodes if n != name], noun="apps")
-                message = f'apps.{name} depends on "{other}", which does not exist'
+                hint = did_you_mean(other, [n for n in nodes if n != name], noun=f"{noun}s")
+                message = f'{noun}s.{name} depends on "{other}", which does not exist'
                 problems.append(Problem(message, node.where(index), hint))
             elif node.enabled and not nodes[other].enabled:
                 place = node.where(index)
                 warnings.append(
-                    f'{place}: apps.{name} depends on "{other}", which is disabled: it is not waited for'
+                    f'{place}: {noun}s.{name} depends on "{other}", which is disabled: it is not waited for'
                 )
     for cycle in cycles({name: tuple(n for n in node.depends_on if n in nodes) for name, node in nodes.items()}):
         first = nodes[cycle[0]]
-        message = f"apps depend on each other in a circle: {' → '.join(cycle)}"
+        message = f"{noun}s depend on each other in a circle: {' → '.join(cycle)}"
         place = first.where(first.depends_on.index(cycle[1]))
         problems.append(Problem(message, place, "remove one of these dependencies"))
 

@@ -40,7 +40,7 @@ def load_project(
         raise UsageError(f'"{namespace}" is no name for a namespace', hint=NAMESPACE_HINT)
     path = locate(Path(target))
     document = read_layers(path, environment)
-    return Reading(path, document, os.environ if environ is None else environ, namespace).project()
+    return Reading(path, document, os.environ if environ is None else environ, namespace, environment).project()
 
 
 def locate(target: Path) -> Path:

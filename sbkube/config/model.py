@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,8 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from sbkube.apps.base import AppSpec
 from sbkube.apps.fields import Annotations, Labels, Namespace, OneOrMore, Seconds, Text, Whole, refuse
 from sbkube.apps.values import masked
-from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, repositories
-from sbkube.errors import Place
+from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, merged, repositories
+from sbkube.errors import Place, UsageError
 from sbkube.sources.catalogue import Repositories
 from sbkube.sources.yaml_reader import Document
 
@@ -55,12 +55,6 @@ class Settings(BaseModel):
     """How a project is deployed. Strings expand `${ENV}` and `${ENV:-default}`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {
-            "execution_order", "parallel", "incompatible_charts", "force_label_injection",
-        }
-    )  # fmt: skip
-
     kubeconfig: Path | None = Field(default=None, description="Kubeconfig file; default: that of kubectl.")
     kubeconfig_context: Text | None = Field(default=None, description="Context of the kubeconfig.")
     cluster: Text | None = Field(default=None, description="A name for the cluster, for people.")
@@ -71,6 +65,10 @@ class Settings(BaseModel):
     )
     rollback_scope: Literal["app", "phase", "all"] = Field(default="app", description="What a rollback undoes.")
     max_workers: Whole = Field(default=4, ge=1, le=32, description="Apps deployed at the same time, at most.")
+    execution_order: Literal["apps_first", "phases_first"] = Field(
+        default="apps_first", description="Whether the file's own apps or its phases come first."
+    )
+    parallel: bool = Field(default=False, description="Deploy independent phases at the same time.")
     parallel_apps: bool = Field(default=False, description="Deploy independent apps at the same time.")
     environment: Text | None = Field(
         default=None, description="Environment whose file sbkube.NAME.yaml is laid over this one, without --env."
@@ -95,6 +93,12 @@ class Settings(BaseModel):
     force_conflicts: bool = Field(default=False, description="Take fields that other field managers own.")
     cleanup_metadata: bool = Field(default=True, description="Drop what only a server writes from manifests.")
     helm_label_injection: bool = Field(default=True, description="Label objects of releases with project and app.")
+    incompatible_charts: tuple[Text, ...] = Field(
+        default=(), description="Charts (repo/chart, or the chart's name) whose objects get no labels of ours."
+    )
+    force_label_injection: tuple[Text, ...] = Field(
+        default=(), description="Charts whose objects get our labels whatever else is said."
+    )
     sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
     global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
     global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
@@ -114,9 +118,7 @@ class TopLevel(BaseModel):
     """Keys of the file itself, without what is below `settings` and `apps`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset(
-        {"phases", "deps", "hooks", "app_dirs", "clusters", "helm_sources"}
-    )
+    not_yet: ClassVar[frozenset[str]] = frozenset({"hooks"})
 
     apiVersion: ApiVersion = Field(default="", validate_default=True, description="Version of this format.")
     metadata: dict[str, Any] = Field(
@@ -124,15 +126,68 @@ class TopLevel(BaseModel):
     )
     settings: dict[str, Any] = Field(default_factory=dict)
     apps: Apps = Field(default_factory=dict)
+    phases: dict[str, Any] = Field(default_factory=dict, description="Groups of apps, deployed in order.")
+    app_dirs: tuple[Text, ...] = Field(
+        default=(), description="Folders with a project file each: short for one phase per folder, in this order."
+    )
+    deps: tuple[Text, ...] = Field(
+        default=(), description="Projects that must have been deployed to the same cluster before this one."
+    )
     global_labels: Labels = Field(default_factory=dict, description="Labels for every object of every app.")
     global_annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
 
 
+class PhaseKeys(BaseModel):
+    """One phase: apps of its own, or those of another project file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: Text = Field(default="", description="What it is for.")
+    source: Text | None = Field(
+        default=None, description="Another project file, or its folder, relative to this one."
+    )
+    apps: Apps | None = Field(default=None, description="The apps by name.")
+    depends_on: tuple[Text, ...] = Field(default=(), description="Phases that must be deployed before this one.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Settings instead of the project's.")
+    enabled: bool = Field(default=True, description="False leaves the phase out; its apps count as removed.")
+    on_failure: Literal["stop", "continue", "rollback"] | None = Field(
+        default=None, description="After a failure in this phase, instead of the project's."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the apps of one phase share; `phase` is "" for the project's own apps, `OUTER/INNER` in nested files.
+
+    `settings` are effective: with everything that the phase inherits. Paths are relative to `folder`. `values` are
+    files and maps that come before each Helm app's own.
+    """
+
+    phase: str
+    folder: Path
+    settings: Settings
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    values: tuple[tuple[str | Mapping[str, Any], Place | None], ...] = ()
+
+    def labels_charts_of(self, app: AppSpec | None) -> bool:
+        """Whether objects of a release get our labels."""
+        chart = str(getattr(app, "chart", ""))
+        names = {chart, chart.rpartition("/")[2]}
+        if names & set(self.settings.force_label_injection):
+            return True
+        if names & set(self.settings.incompatible_charts):
+            return False
+        return bool(getattr(app, "helm_label_injection", True)) and self.settings.helm_label_injection
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
-    """One project, checked. `apps` are in the file's order; `labels` and `annotations` go on every object.
+    """One project, checked. `apps` are in the order of execution where nothing else is said; apps of phases are
+    called `PHASE/NAME`. `scopes` has one for each phase, and one for "".
 
-    `name_given`: the file names the project (else its folder does). `warnings` are for people.
+    `name_given`: the file names the project (else its folder does). `deps` are projects that come before this one.
+    `warnings` are for people.
     """
 
     path: Path
@@ -142,8 +197,8 @@ class ProjectConfig:
     metadata: Mapping[str, Any]
     settings: Settings
     apps: Mapping[str, AppSpec]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    scopes: Mapping[str, Scope]
+    deps: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     document: Document | None = field(default=None, repr=False, compare=False)
 
@@ -151,15 +206,31 @@ class ProjectConfig:
         """Where the value at `path` of the file stands, or the nearest part around it."""
         return self.document.place(*path) if self.document else Place(str(self.path))
 
-    def shared_values(self) -> tuple[tuple[str | Mapping[str, Any], Place | None], ...]:
-        """Values that come before each Helm app's own: files, then a map."""
-        files = self.settings.cluster_values_file
-        pairs = [(name, self.place("settings", "cluster_values_file", i)) for i, name in enumerate(files)]
-        return (*pairs, (self.settings.global_values, self.place("settings", "global_values")))
+    def of(self, app: str) -> Scope:
+        """What an app shares with its phase; for one that is in no file any more, what is left around it."""
+        phase = app
+        while phase:
+            phase = phase.rpartition("/")[0]
+            if phase in self.scopes:
+                return self.scopes[phase]
+        return self.scopes[""]
+
+    def full_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names as the project has them: an app of a phase may be called by its own name where only one has it.
+
+        Raises UsageError for one that several have. Unknown names stay as they are.
+        """
+        found = []
+        for name in names:
+            same = [full for full in self.apps if full.rpartition("/")[2] == name]
+            if name not in self.apps and len(same) > 1:
+                raise UsageError(f"several apps are called {name!r}", hint=f"say which: {', '.join(same)}")
+            found.append(same[0] if name not in self.apps and same else name)
+        return tuple(found)
 
     def repositories(self) -> Repositories:
-        """The named repositories of the settings."""
-        named = repositories(self.settings, self.folder)
+        """The named repositories of the settings of all phases."""
+        named = merged(repositories(scope.settings, scope.folder) for scope in self.scopes.values())
         git = dict(named.git)
         for app in self.apps.values():
             git |= app.checkouts(git)
@@ -169,7 +240,11 @@ class ProjectConfig:
         """This project with consent to take fields that other field managers own, whatever its file says."""
         consent = {"force_conflicts": True}
         apps = {name: app.model_copy(update=consent) for name, app in self.apps.items()}
-        return replace(self, settings=self.settings.model_copy(update=consent), apps=apps)
+        scopes = {
+            name: replace(scope, settings=scope.settings.model_copy(update=consent))
+            for name, scope in self.scopes.items()
+        }
+        return replace(self, settings=self.settings.model_copy(update=consent), scopes=scopes, apps=apps)
 
     def snapshot(self) -> dict[str, Any]:
         """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables."""
@@ -182,9 +257,10 @@ class ProjectConfig:
             "apiVersion": API_VERSION,
             "metadata": {**self.metadata, "name": self.name},
             "settings": {**settings, "namespace": self.settings.namespace},
+            "phases": {name: {"folder": str(scope.folder)} for name, scope in self.scopes.items() if name},
             "apps": {name: app.snapshot() for name, app in self.apps.items()},
-            "global_labels": dict(self.labels),
-            "global_annotations": dict(self.annotations),
+            "global_labels": dict(self.scopes[""].labels),
+            "global_annotations": dict(self.scopes[""].annotations),
         }
 
 

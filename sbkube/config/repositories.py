@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -131,3 +131,13 @@ def repositories(settings: Named, folder: Path) -> Repositories:
 
 def _oci(url: str) -> str:
     return url if "://" in url else f"oci://{url}"
+
+
+def merged(found: Iterable[Repositories]) -> Repositories:
+    """The repositories of several settings; the first one of a name counts."""
+    result = Repositories(helm={}, oci={}, git={})
+    for one in found:
+        result = Repositories(
+            helm={**one.helm, **result.helm}, oci={**one.oci, **result.oci}, git={**one.git, **result.git}
+        )
+    return result

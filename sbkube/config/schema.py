@@ -12,7 +12,7 @@ from typing import Any
 
 from sbkube.apps import APP_TYPES
 from sbkube.config.check import known_keys
-from sbkube.config.model import Settings, TopLevel
+from sbkube.config.model import PhaseKeys, Settings, TopLevel
 from sbkube.config.repositories import REPOSITORIES
 
 NAME = "sbkube.schema.json"
@@ -36,13 +36,18 @@ def json_schema() -> dict[str, Any]:
     properties["apiVersion"].pop("default", None)
     top["required"] = ["apiVersion"]
     properties["settings"] = {"$ref": "#/$defs/Settings"}
-    properties["apps"] = {
+    apps = {
         "description": "The apps by name, in the order of the file.",
         "anyOf": [
             {"type": "object", "additionalProperties": {"$ref": "#/$defs/App"}},
             {"type": "array", "items": {"$ref": "#/$defs/App"}},
         ],
     }
+    properties["apps"] = apps
+    phase = shared["Phase"] = _part(PhaseKeys, shared)
+    phase["properties"] |= {"apps": apps, "settings": {"$ref": "#/$defs/Settings"}}
+    phase["oneOf"] = [{"required": ["apps"]}, {"required": ["source"]}]
+    properties["phases"]["additionalProperties"] = {"$ref": "#/$defs/Phase"}
     return {"$schema": _DRAFT, "title": "sbkube project file", **_without_title(top), "$defs": shared}
 
 

@@ -56,15 +56,14 @@ def render_all(
     """Render every app; all errors of all apps are raised together, before anything is looked at."""
 
     def context(app: AppSpec) -> RenderContext:
+        scope, own = config.of(app.name), app.force_conflicts
         return RenderContext(
-            folder=config.folder,
-            namespace=app.namespace or config.settings.namespace,
-            cleanup_metadata=config.settings.cleanup_metadata,
-            timeout=app.timeout or config.settings.timeout,
-            force_conflicts=config.settings.force_conflicts
-            if app.force_conflicts is None
-            else app.force_conflicts,
-            shared_values=config.shared_values(),
+            folder=scope.folder,
+            namespace=app.namespace or scope.settings.namespace,
+            cleanup_metadata=scope.settings.cleanup_metadata,
+            timeout=app.timeout or scope.settings.timeout,
+            force_conflicts=scope.settings.force_conflicts if own is None else own,
+            shared_values=scope.values,
             catalogue=world.catalogue,
             render_chart=lambda spec: render_chart(spec, world, index),
             build_kustomization=world.kustomize.build,
@@ -133,10 +132,10 @@ class Resolver:
 
     def own(self, app: AppSpec, manifests: Sequence[Manifest]) -> tuple[Desired, ...]:
         """Objects that we apply ourselves."""
-        config = self._config
-        extra = {**config.labels, **app.labels}
-        notes = {**config.annotations, **app.annotations}
-        ownership = labels.ownership(config.name, app.name)
+        scope = self._config.of(app.name)
+        extra = {**scope.labels, **app.labels}
+        notes = {**scope.annotations, **app.annotations}
+        ownership = labels.ownership(self._config.name, app.name)
         found = (self._place(app, m) for m in manifests)
         return tuple(
             replace(d, body=labels.decorate(_encoded(d.body), ownership, extra, notes))

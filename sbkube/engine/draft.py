@@ -13,11 +13,13 @@ from sbkube.engine.prepare import PASSIVE
 from sbkube.engine.prune import Removal
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
+from sbkube.engine.turns import in_turn
 from sbkube.engine.undo import Undo
 from sbkube.errors import Problem
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Change, Effect, Operation
 from sbkube.models.resource import ResourceKey
+from sbkube.models.selection import named
 from sbkube.plan import order
 from sbkube.plan.operations import Step, assemble, assemble_deletion, link_apps, link_foundations
 
@@ -52,7 +54,7 @@ class Draft:
 
     def wants(self, app: str) -> bool:
         """The app takes part."""
-        return not (self.undo.apps or self.undo.failed_only) or app in self.undo.apps
+        return named(self.undo.apps, app) if self.undo.apps or self.undo.scope != "all" else True
 
     def problem(self, message: str, hint: str) -> None:
         """Something that a person must decide first."""
@@ -99,8 +101,7 @@ class Draft:
         """
         names = self._names()
         depends = {name: self._depends(name) for name in names}
-        one_at_a_time = not self.config.settings.parallel_apps
-        linked = link_apps({n: self._put_back(n) for n in names}, depends, one_at_a_time=one_at_a_time)
+        linked = link_apps({n: self._put_back(n) for n in names}, depends, in_turn(self.config, names))
         softened = {name: _grounds_first(tuple(map(_softened, own))) for name, own in linked.items()}
         back = link_foundations(softened)
         away = self._reversed(names, depends, back)
@@ -136,7 +137,7 @@ class Draft:
             for dependency in depends[name]:
                 if dependency in needs:
                     needs[dependency].append(name)
-        linked = link_apps({name: self._taken_away(name) for name in needs}, needs, one_at_a_time=False)
+        linked = link_apps({name: self._taken_away(name) for name in needs}, needs)
         away = {name: _behind(map(_softened, own), _writes(back[name])) for name, own in linked.items()}
         if away.get(NAMESPACES):
             every = tuple(

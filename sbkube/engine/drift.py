@@ -14,6 +14,7 @@ from sbkube.models.deployment_state import HelmReleaseRecord, ResourceRecord
 from sbkube.models.drift import AppDrift, DriftReport, DriftState, ObjectDrift, ReleaseDrift
 from sbkube.models.plan import FieldChange, Verb
 from sbkube.models.resource import ResourceKey
+from sbkube.models.selection import selects
 from sbkube.plan import order
 from sbkube.plan.classify import left_to_owner, moved_since
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
@@ -32,9 +33,7 @@ def drift(
     inventory = world.ledger.inventory(target)
     refuse_unknown(apps, [*config.apps, *(known.app for known in inventory.values())])
     recorded = {
-        key: known
-        for key, known in inventory.items()
-        if not is_release_storage(key) and (not apps or known.app in apps)
+        key: known for key, known in inventory.items() if not is_release_storage(key) and selects(apps, known.app)
     }
     live = Live(world)
     live.observe(recorded)
@@ -49,7 +48,7 @@ def drift(
             objects[known.app].append(found)
     releases: dict[str, list[ReleaseDrift]] = defaultdict(list)
     for row in world.ledger.releases(target):
-        if not apps or row.app_name in apps:
+        if selects(apps, row.app_name):
             counts[row.app_name] += 0
             if moved := looker.release(row):
                 releases[row.app_name].append(moved)

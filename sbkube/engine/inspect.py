@@ -16,6 +16,7 @@ from sbkube.health import assess
 from sbkube.models.deployment_state import DeploymentRecord
 from sbkube.models.health import Health, HealthStatus
 from sbkube.models.resource import ClusterInfo, ResourceKey
+from sbkube.models.selection import selects
 from sbkube.plan import labels, order
 
 _WORST = (
@@ -69,14 +70,14 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
         keys[known.app].add(key)
     namespaces = {k.namespace for k in recorded if k.namespace} | {config.settings.namespace}
     for record in project_releases(ReleaseIndex(world.helm), namespaces, config.name):
-        app = record.labels.get(labels.APP) or record.name
+        app = labels.app_of(record.labels) or record.name
         releases[app] = f"{record.chart_name} {record.chart_version}, revision {record.revision}, {record.status}"
         keys[app].update(manifest_keys(record))
     live = Live(world)
     live.observe(key for own in keys.values() for key in own)
     names = [n for n in config.apps if config.apps[n].enabled] + [n for n in keys if n not in config.apps]
     refuse_unknown(apps, [*config.apps, *names])
-    chosen = [name for name in names if not apps or name in apps]
+    chosen = [name for name in names if selects(apps, name)]
     try:
         last: DeploymentRecord | None = world.ledger.detail("latest", target).deployment
     except DeploymentNotFound:

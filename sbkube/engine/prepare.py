@@ -15,11 +15,13 @@ from sbkube.engine.prune import plan_prune, stale_releases
 from sbkube.engine.releases import Tools, plan_release
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
+from sbkube.engine.turns import in_turn
 from sbkube.errors import FieldConflict, PlanRefused, Problem, ProjectError, UsageError
 from sbkube.health import assess
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Change, Effect, Operation, Plan, Verb
 from sbkube.models.resource import ResourceKey
+from sbkube.models.selection import selects, unknown
 from sbkube.plan import labels, order
 from sbkube.plan.operations import (
     Step,
@@ -43,8 +45,10 @@ PASSIVE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a command is restricted to; empty means everything. `no_prune` says why nothing may be pruned,
-    `prune` is False where nobody wants it."""
+    """What a command is restricted to: apps, or `PHASE/` for all of a phase; empty means everything.
+
+    `no_prune` says why nothing may be pruned, `prune` is False where nobody wants it.
+    """
 
     apps: tuple[str, ...] = ()
     no_prune: str = ""
@@ -57,10 +61,12 @@ def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
-    """An app that nobody knows is a slip of the pen: UsageError."""
+    """An app or phase that nobody knows is a slip of the pen: UsageError."""
     apps = list(dict.fromkeys(known))
-    if unknown := [name for name in names if name not in apps]:
-        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(apps))
+    name = unknown(names, apps)
+    if name is not None:
+        what = f"phase named {name[:-1]!r} with apps" if name.endswith("/") else f"app named {name!r}"
+        raise UsageError(f"no {what}", hint="apps: " + ", ".join(apps))
 
 
 def selected_apps(config: ProjectConfig, selection: Selection) -> list[AppSpec]:
@@ -68,7 +74,7 @@ def selected_apps(config: ProjectConfig, selection: Selection) -> list[AppSpec]:
     refuse_unknown(selection.apps, config.apps)
     enabled = {name: app for name, app in config.apps.items() if app.enabled}
     names = order.app_order({name: app.depends_on for name, app in enabled.items()})
-    return [enabled[name] for name in names if not selection.apps or name in selection.apps]
+    return [enabled[name] for name in names if selects(selection.apps, name)]
 
 
 def prepare(config: ProjectConfig, world: Surroundings, selection: Selection = Selection()) -> Plan:
@@ -126,10 +132,8 @@ class Preparation:
             apps = self._pruned(apps, selection)
         depends = {a.name: a.depends_on for a in apps}
         settings = self.config.settings
-        one_at_a_time = not settings.parallel_apps
-        linked = link_foundations(
-            link_apps({a.name: a.operations for a in apps}, depends, one_at_a_time=one_at_a_time)
-        )
+        turns = in_turn(self.config, depends)
+        linked = link_foundations(link_apps({a.name: a.operations for a in apps}, depends, turns))
         return Plan(
             project=self.config.name,
             namespace=settings.namespace,
@@ -218,19 +222,20 @@ class Preparation:
 
     def _may_create(self, app: AppSpec) -> bool:
         own: bool | None = getattr(app, "create_namespace", None)
-        return self.config.settings.create_namespaces if own is None else own
+        return self.config.of(app.name).settings.create_namespaces if own is None else own
 
     def _app(self, app: DesiredApp, namespaces: Mapping[str, str]) -> tuple[AppPlan, list[Compared]]:
         created = [self._namespace(app.spec, n) for n, owner in namespaces.items() if owner == app.spec.name]
         own = app.spec.force_conflicts
-        force = self.config.settings.force_conflicts if own is None else own
+        scope = self.config.of(app.spec.name)
+        force = scope.settings.force_conflicts if own is None else own
         terms = Terms(self.new_namespaces, force=force, handed=self.from_helm)
         compared = self.comparer.compare_all([*created, *app.objects], terms)
         refused = [c for c in compared if c.problems]
         steps = [step for c in compared for step in object_steps(app.spec.name, c)]
         changes = [c.change for c in compared]
         if app.release:
-            inject = self.config.settings.helm_label_injection and app.rendered.label_release
+            inject = scope.labels_charts_of(app.spec)
             tools = Tools(self.comparer, self.live, self.repairs, inject, self.left)
             handed = to_release(app.release, self.recorded, self.live)
             terms = replace(terms, handed=frozenset(key.identity for key, _ in handed))
@@ -242,7 +247,7 @@ class Preparation:
             changes.extend(release.changes)
             refused.extend(release.refused)
         awaits = self._awaits(app, changes, bool(steps))
-        timeout = app.spec.timeout or self.config.settings.timeout
+        timeout = app.spec.timeout or scope.settings.timeout
         operations = assemble(app.spec.name, steps, awaits, timeout)
         return self._app_plan(app, changes, operations), refused
 
@@ -284,6 +289,7 @@ class Preparation:
             sources={name: self._source(digest) for name, digest in app.rendered.sources.items()},
             release=release,
             notes=app.rendered.notes,
+            on_failure=self.config.of(app.spec.name).settings.on_failure,
         )
 
 

@@ -19,6 +19,7 @@ from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import BESIDE, AppPlan, Change, Effect, Verb
 from sbkube.models.release import RELEASE_STORAGE, ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
+from sbkube.models.selection import named, selects
 from sbkube.plan import labels, order
 from sbkube.plan.operations import ReleaseStep, Step, assemble_deletion, object_step, release_step
 from sbkube.ports import KEPT, HelmPort, Recorded
@@ -46,9 +47,7 @@ def is_release_storage(key: ResourceKey) -> bool:
 
 def plan_prune(run: Preparation, apps: list[AppPlan], selection: Collection[str]) -> list[AppPlan]:
     """Add deletions of what the project created and wants no more; only within the selected apps."""
-    leftover = {
-        key: known for key, known in own_objects(run.recorded).items() if not selection or known.app in selection
-    }
+    leftover = {key: known for key, known in own_objects(run.recorded).items() if selects(selection, known.app)}
     stale = stale_releases(run, selection)
     wanted = Wanted.of(apps, run.config.settings.namespace)
     leftover, stale = wanted.without(leftover, stale)
@@ -74,8 +73,7 @@ def stale_releases(run: Preparation, selection: Collection[str]) -> list[Release
     return [
         record
         for record in known_releases(run.world, run.target, run.index, namespaces, run.recorded)
-        if (record.namespace, record.name) not in wanted
-        and (not selection or record.labels.get(labels.APP) in selection)
+        if (record.namespace, record.name) not in wanted and selects(selection, labels.app_of(record.labels))
     ]
 
 
@@ -109,7 +107,7 @@ class Wanted:
 
 def _wanted_by_others(run: Preparation, selection: Collection[str]) -> Wanted | None:
     """What the apps want that were not selected: it may have moved to them. None, with a warning, if unknown."""
-    others = [app for app in run.config.apps.values() if app.enabled and app.name not in selection]
+    others = [app for app in run.config.apps.values() if app.enabled and not named(selection, app.name)]
     try:
         desired = resolve(run.config, render_all(run.config, others, run.world, run.index), run.world, run.index)
     except ProjectError as error:
@@ -230,7 +228,7 @@ class Removal:
                 steps[objects[key].app].extend(removal_steps(objects[key].app, change, objects[key]))
         released: dict[str, str] = {}
         for record in releases:
-            app = record.labels.get(labels.APP) or record.name
+            app = labels.app_of(record.labels) or record.name
             name = f"{record.namespace}/{record.name}"
             staying = dissolved.get(name, ())
             uninstalling = self._dissolve(app, record, staying) if staying else self.uninstall(app, record)

@@ -80,10 +80,10 @@ def find(config: ProjectConfig, world: Surroundings, target: LockTarget) -> Foun
         if reason := _whose(_space(key), spaces, others) or _not_ours(body, helm=helm):
             left_out.append((key, reason))
             continue
-        app = apps[(body["metadata"].get("labels") or {}).get(labels.APP) or "?"]
+        app = apps[labels.app_of(body["metadata"].get("labels") or {}) or "?"]
         app.objects.append(_found(key, body, helm=helm))
         app.helm = app.helm or helm
-    by_app = {record.labels.get(labels.APP) or record.name: record for record in releases}
+    by_app = {labels.app_of(record.labels) or record.name: record for record in releases}
     names = sorted({*apps, *by_app})
     return Found(
         tuple(_app(config, target, name, apps[name], by_app.get(name)) for name in names),
@@ -94,8 +94,8 @@ def find(config: ProjectConfig, world: Surroundings, target: LockTarget) -> Foun
 
 
 def _app(config: ProjectConfig, target: LockTarget, name: str, app: _App, release: object) -> FoundApp:
-    spec = next((s for n, s in config.apps.items() if labels.label_value(n) == name or n == name), None)
-    full = next((n for n in config.apps if labels.label_value(n) == name), name)
+    full = next((n for n in config.apps if labels.app_label(n) == labels.app_label(name)), name)
+    spec = config.apps.get(full)
     kind = spec.type if spec else "helm" if app.helm or release else "yaml"
     namespace = (spec.namespace if spec else "") or target.namespace
     return FoundApp(full, kind, namespace, tuple(app.objects), release)  # type: ignore[arg-type]

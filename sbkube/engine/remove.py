@@ -9,14 +9,15 @@ from sbkube.config.model import ProjectConfig
 from sbkube.engine.compare import Live
 from sbkube.engine.emptied import NAMESPACES, Emptied
 from sbkube.engine.labelled import labelled
-from sbkube.engine.prepare import Selection, target_of
+from sbkube.engine.prepare import Selection, refuse_unknown, target_of
 from sbkube.engine.prune import Removal, known_releases, own_objects, removal_steps
 from sbkube.engine.repair import Repairs
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
-from sbkube.errors import StateError, UsageError
+from sbkube.errors import StateError
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.plan import AppPlan, Plan
 from sbkube.models.resource import ResourceKey
+from sbkube.models.selection import selects
 from sbkube.plan import labels, order
 from sbkube.plan.operations import assemble_deletion, link_apps
 from sbkube.ports import Recorded
@@ -31,23 +32,18 @@ def plan_delete(
     """
     target = target_of(config, world)
     recorded = world.ledger.inventory(target)
-    chosen = {
-        key: known
-        for key, known in own_objects(recorded).items()
-        if (not selection.apps or known.app in selection.apps)
-    }
+    chosen = {key: known for key, known in own_objects(recorded).items() if selects(selection.apps, known.app)}
     index = ReleaseIndex(world.helm)
     namespaces = {key.namespace for key in recorded if key.namespace} | {config.settings.namespace}
     namespaces |= {app.namespace for app in config.apps.values() if app.namespace}
     releases = [
         record
         for record in known_releases(world, target, index, namespaces, recorded)
-        if not selection.apps or record.labels.get(labels.APP) in selection.apps
+        if selects(selection.apps, labels.app_of(record.labels))
     ]
     warnings: list[str] = []
-    known = {k.app for k in recorded.values()} | {r.labels.get(labels.APP, "") for r in releases}
-    if unknown := [name for name in selection.apps if name not in known | set(config.apps)]:
-        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(sorted(config.apps)))
+    known = {k.app for k in recorded.values()} | {labels.app_of(r.labels) for r in releases}
+    refuse_unknown(selection.apps, [*config.apps, *sorted(known)])
     live = Live(world)
     own_namespaces = {k: v for k, v in chosen.items() if k.kind == "Namespace"}
     objects = {k: v for k, v in chosen.items() if k not in own_namespaces}
@@ -93,7 +89,7 @@ def _in_reverse(config: ProjectConfig, apps: list[AppPlan]) -> list[AppPlan]:
             if name in by_name and dependency in by_name:
                 needs[dependency].append(name)
     names = order.app_order(needs)
-    linked = link_apps({n: by_name[n].operations for n in names}, needs, one_at_a_time=False)
+    linked = link_apps({n: by_name[n].operations for n in names}, needs)
     return [replace(by_name[n], operations=linked[n]) for n in names]
 
 

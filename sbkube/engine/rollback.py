@@ -24,7 +24,7 @@ def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Pla
     if draft.problems:
         raise PlanRefused("the rollback needs a decision", problems=draft.problems)
     apps = draft.apps()
-    one_at_a_time = not config.settings.parallel_apps
+    one_at_a_time = not all(scope.settings.parallel_apps for scope in config.scopes.values())
     return Plan(
         project=config.name,
         namespace=config.settings.namespace,

@@ -20,13 +20,13 @@ class Fate(Enum):
 class Schedule:
     """The operations of a plan that still have to be done.
 
-    With `on_failure: stop` apps that have begun finish and no other begins; with `continue` every app that does
-    not depend on a failed one goes on.
+    When an app with `on_failure: stop` fails, apps that have begun finish and no other begins; with `continue`
+    every app that does not depend on a failed one goes on.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._operations = {op.id: op for op in plan.operations}
-        self._stop_on_failure = plan.on_failure != "continue"
+        self._goes_on = {app.name: (app.on_failure or plan.on_failure) == "continue" for app in plan.apps}
         self._max_apps = plan.max_workers
         self._fates: dict[str, Fate] = {}
         self._running: set[str] = set()
@@ -43,7 +43,7 @@ class Schedule:
         for op in self._operations.values():
             self._open[op.app] += 1
         self._begun: set[str] = set()
-        self._failed = False
+        self._stopped = False
         self.closed = False
 
     @property
@@ -74,14 +74,14 @@ class Schedule:
     def _may_begin(self, app: str) -> bool:
         if app in self._begun:
             return True
-        if self._failed and self._stop_on_failure:
+        if self._stopped:
             return False
         return sum(1 for a in self._begun if self._open[a]) < self._max_apps
 
     def end(self, operation: Operation, *, ok: bool) -> list[Operation]:
         """An operation has ended; returns those that can never start because of it."""
         self._running.discard(operation.id)
-        self._failed = self._failed or not ok
+        self._stopped = self._stopped or not (ok or self._goes_on[operation.app])
         return self._settle(operation.id, Fate.DONE if ok else Fate.FAILED)
 
     def close(self) -> list[Operation]:

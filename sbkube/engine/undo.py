@@ -18,6 +18,7 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
+from sbkube.models.selection import selects, unknown
 
 _WENT_WELL = frozenset({DeploymentStatus.SUCCESS, DeploymentStatus.PENDING})
 
@@ -26,8 +27,8 @@ _WENT_WELL = frozenset({DeploymentStatus.SUCCESS, DeploymentStatus.PENDING})
 class Undo:
     """What to roll back: to the state before `reference`, or to the one that `to` left; neither: the newest.
 
-    `apps` restricts it to these; `failed_only` to those that did not succeed. `force` goes over what others have
-    changed since, `consent` deletes what holds data.
+    `apps` restricts it to these; `scope` to those that did not succeed (`app`) or to their phases (`phase`).
+    `force` goes over what others have changed since, `consent` deletes what holds data.
     """
 
     reference: str = ""
@@ -35,7 +36,7 @@ class Undo:
     apps: tuple[str, ...] = ()
     force: bool = False
     consent: bool = False
-    failed_only: bool = False
+    scope: str = "all"
 
 
 def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[DeploymentDetail, ...]:
@@ -72,17 +73,24 @@ def _beginning(world: Surroundings, target: LockTarget, detail: DeploymentDetail
 def refuse_unknown(config: ProjectConfig, undo: Undo, details: Sequence[DeploymentDetail]) -> None:
     """An app that neither the project nor the deployments to undo know is a slip of the pen: UsageError."""
     known = {app.app_name for detail in details for app in detail.apps} | set(config.apps)
-    if unknown := [name for name in undo.apps if name not in known]:
-        raise UsageError(f"no app named {unknown[0]!r}", hint="apps: " + ", ".join(sorted(known)))
+    if (name := unknown(undo.apps, known)) is not None:
+        raise UsageError(f"no app or phase named {name.rstrip('/')!r}", hint="apps: " + ", ".join(sorted(known)))
 
 
 def restricted(undo: Undo, details: Sequence[DeploymentDetail]) -> Undo:
-    """With `failed_only` made into names of apps."""
-    if not undo.failed_only:
+    """With `scope` made into names of apps."""
+    if undo.scope == "all":
         return undo
-    bad = {app.app_name for detail in details for app in detail.apps if app.status not in _WENT_WELL}
-    chosen = tuple(name for name in undo.apps if name in bad) if undo.apps else tuple(sorted(bad))
-    return replace(undo, apps=chosen)
+    apps = [app for detail in details for app in detail.apps]
+    bad = {app.app_name for app in apps if app.status not in _WENT_WELL}
+    if undo.scope == "phase":
+        phases = {_phase(name) for name in bad}
+        bad = {app.app_name for app in apps if _phase(app.app_name) in phases}
+    return replace(undo, apps=tuple(sorted(name for name in bad if selects(undo.apps, name))))
+
+
+def _phase(app: str) -> str:
+    return app.rpartition("/")[0]
 
 
 def changed_something(detail: DeploymentDetail) -> bool:

@@ -228,8 +228,8 @@ class ReleaseUndo:
         draft.show(app, *changes)
 
     def _labelled(self, app: str) -> bool:
-        own = getattr(self._draft.config.apps.get(app), "helm_label_injection", True)
-        return bool(own and self._draft.config.settings.helm_label_injection)
+        config = self._draft.config
+        return config.of(app).labels_charts_of(config.apps.get(app))
 
     def _exists(self, namespace: str) -> bool:
         key = ResourceKey("", "v1", "Namespace", "", namespace)

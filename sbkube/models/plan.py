@@ -146,6 +146,7 @@ class AppPlan:
 
     `spec` is the app's configuration as recorded (redacted). `sources` maps a source's name to its digest.
     `changes` lists every object, unchanged ones included. `release` is `NAMESPACE/NAME` for Helm apps.
+    `on_failure` is its phase's ("": the plan's).
     """
 
     name: str
@@ -158,6 +159,7 @@ class AppPlan:
     sources: Mapping[str, str] = field(default_factory=dict)
     release: str = ""
     notes: str = ""
+    on_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

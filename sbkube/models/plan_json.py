@@ -85,6 +85,7 @@ def app_to_json(app: AppPlan, hook: Hook = as_it_is) -> Json:
         "sources": dict(app.sources),
         "release": app.release,
         "notes": app.notes,
+        "on_failure": app.on_failure,
     }
 
 

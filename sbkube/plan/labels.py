@@ -19,7 +19,17 @@ HELM_MANAGER = "helm"
 
 def ownership(project: str, app: str) -> dict[str, str]:
     """The two labels that every object of an app carries."""
-    return {PROJECT: label_value(project), APP: label_value(app)}
+    return {PROJECT: label_value(project), APP: app_label(app)}
+
+
+def app_label(app: str) -> str:
+    """The label of an app: a dot stands for the slash behind its phase, which labels do not take."""
+    return label_value(app.replace("/", "."))
+
+
+def app_of(record: Mapping[str, str]) -> str:
+    """The app that labels name, or an empty text; no name of an app or phase has a dot in it."""
+    return record.get(APP, "").replace(".", "/")
 
 
 def label_value(text: str) -> str:

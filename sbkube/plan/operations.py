@@ -172,25 +172,24 @@ def wait(app: str, name: str, needs: Iterable[str], keys: tuple[ResourceKey, ...
 def link_apps(
     operations: Mapping[str, tuple[Operation, ...]],
     depends_on: Mapping[str, Sequence[str]],
-    *,
-    one_at_a_time: bool,
+    turns: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, tuple[Operation, ...]]:
     """Let the first operations of each app need the last ones of the apps that it depends on.
 
-    Apps without operations are looked through. With `one_at_a_time` each app also comes after the one before.
+    Apps without operations are looked through. `turns` are apps that each one only comes after.
     """
     linked: dict[str, tuple[Operation, ...]] = {}
-    previous: tuple[str, ...] = ()
     tails: dict[str, tuple[str, ...]] = {}
+    ended: dict[str, tuple[str, ...]] = {}
     for app, own in operations.items():
         hard = tuple(dict.fromkeys(tail for dep in depends_on.get(app, ()) for tail in tails.get(dep, ())))
-        soft = previous if one_at_a_time else ()
+        soft = tuple(dict.fromkeys(tail for one in (turns or {}).get(app, ()) for tail in ended.get(one, ())))
         linked[app] = tuple(
             replace(op, needs=(*hard, *op.needs), after=soft) if not op.needs else op for op in own
         )
         ends = _ends(own)
         tails[app] = ends or hard
-        previous = ends or previous
+        ended[app] = ends or tuple(dict.fromkeys((*hard, *soft)))
     return linked
 
 

@@ -71,6 +71,7 @@ def _app(app: AppPlan, sealer: Sealer) -> Json:
         "namespace": app.namespace,
         "release": app.release,
         "depends_on": list(app.depends_on),
+        "on_failure": app.on_failure,
         "changes": [_change(change, sealer, released=bool(app.release)) for change in app.changes],
         "operations": [_operation(op, sealer) for op in app.operations],
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import (
@@ -65,13 +65,19 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
     if filters.until:
         query = query.where(table.created_at < filters.until)
     if filters.app_name:
-        apps = select(app_deployments.c.deployment_id).where(app_deployments.c.app_name == filters.app_name)
+        apps = select(app_deployments.c.deployment_id).where(_app_is(filters.app_name))
         query = query.where(table.id.in_(apps))
     if filters.status:
         query = _of_status(conn, query, DeploymentStatus(filters.status))
     # Keys follow time within a project on a cluster; between them, after an import, only the time tells.
     query = query.order_by(*_newest_first(filters)).offset(filters.offset or None).limit(filters.limit)
     return _records(conn, query, store)
+
+
+def _app_is(name: str) -> ColumnElement[bool]:
+    """An app, or with `PHASE/` any app of a phase."""
+    column = app_deployments.c.app_name
+    return column.startswith(name, autoescape=True) if name.endswith("/") else column == name
 
 
 def _of_status(conn: Connection, query: Select[Any], status: DeploymentStatus) -> Select[Any]:

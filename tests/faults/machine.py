@@ -346,7 +346,7 @@ def _same(wanted: dict[agreement.Identity, Json], found: dict[agreement.Identity
 
 
 def _kept(content: dict[agreement.Identity, Json]) -> dict[agreement.Identity, Json]:
-    """What a rollback has to restore: not the clusterIP of a Service, nor labels of others on what is gone."""
+    """What a rollback has to restore: not the clusterIP of a Service, nor what others set on what is gone."""
     result = {}
     for key, body in content.items():
         spec = {k: v for k, v in (body.get("spec") or {}).items() if k not in ("clusterIP", "clusterIPs")}
@@ -356,6 +356,7 @@ def _kept(content: dict[agreement.Identity, Json]) -> dict[agreement.Identity, J
             **body,
             "metadata": {**body["metadata"], "labels": ours},
             **({"spec": spec} if spec else {}),
+            "data": {k: v for k, v in (body.get("data") or {}).items() if not v.startswith("other ")},
         }
     return result
 

@@ -23,7 +23,7 @@ def adopt(session: Session, names: tuple[str, ...], force: bool, wait_for_lock: 
     with session.project() as project:
 
         def go() -> int:
-            plan = project.plan_adopt(names, session.options.apps, force=force)
+            plan = project.plan_adopt(names, session.apps(project), force=force)
             return carry_out(session, project, plan, Run("adopt", always_ask=True))
 
         return patiently(session, project, wait_for_lock, go)

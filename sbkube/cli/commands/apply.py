@@ -33,7 +33,7 @@ def _run(session: Session, target: str | None, name: str, plan_file: str | None,
                 saved = project.approved(plan_file)
                 command = name if saved.command == "apply" else saved.command
                 return carry_out(session, project, saved.plan, Run(command, approved=saved.digest))
-            plan = project.plan(session.options.apps, prune=prune)
+            plan = project.plan(session.apps(project), prune=prune)
             return carry_out(session, project, plan, Run(name))
 
         return patiently(session, project, lock_wait, go)

@@ -16,7 +16,7 @@ def _run(session: Session, target: str | None, delete_data: bool, out: str | Non
     with session.project(target) as project:
 
         def go() -> int:
-            plan = project.plan_delete(session.options.apps, delete_data=delete_data)
+            plan = project.plan_delete(session.apps(project), delete_data=delete_data)
             return carry_out(session, project, plan, Run("delete", always_ask=True, out=out))
 
         return patiently(session, project, lock_wait, go)

@@ -17,6 +17,6 @@ def drift(session: Session, target: str | None) -> int:
     from sbkube.report import drift as report
 
     with session.project(target) as project:
-        found = project.drift(session.options.apps)
+        found = project.drift(session.apps(project))
     session.emit("drift", lambda: report.document(found), lambda: report.render(found, ink=session.ink))
     return DRIFTED if found.drifted else 0

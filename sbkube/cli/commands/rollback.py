@@ -15,7 +15,12 @@ from sbkube.cli.session import Session
 @click.command("rollback", cls=Command)
 @click.argument("reference", metavar="[ID]", required=False, default="")
 @click.option("--to", "--target", "to", metavar="ID", default="", help="Go to the state that this one left.")
-@click.option("--scope", type=click.Choice(("app", "all")), default="all", help="`app`: only apps that failed.")
+@click.option(
+    "--scope",
+    type=click.Choice(("app", "phase", "all")),
+    default="all",
+    help="`app`: only apps that failed; `phase`: their phases.",
+)
 @click.option("--force", is_flag=True, help="Also where others have changed objects since.")
 @click.option("--delete-data", is_flag=True, help="Consent to deleting objects that hold data.")
 @click.option("--list", "only_list", is_flag=True, help="List what can be rolled back.")
@@ -28,13 +33,12 @@ def rollback(session: Session, reference: str, to: str, only_list: bool, limit: 
         if only_list:
             return _list(session, project.history(limit=limit))
         consent = {name: how[name] for name in ("force", "delete_data")}
-        failed_only = how["scope"] == "app"
 
         def go() -> int:
             plan = project.plan_rollback(
-                reference, to=to, apps=session.options.apps, failed_only=failed_only, **consent
+                reference, to=to, apps=session.apps(project), scope=how["scope"], **consent
             )
-            scope = "app" if failed_only else ""
+            scope = "" if how["scope"] == "all" else how["scope"]
             run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
             return carry_out(session, project, plan, run)
 

@@ -17,7 +17,7 @@ def status(session: Session, target: str | None, exit_status: bool) -> int:
     from sbkube.report import status as report
 
     with session.project(target) as project:
-        found = project.status(session.options.apps)
+        found = project.status(session.apps(project))
     session.emit(
         "status",
         lambda: machine.status(found),

@@ -9,6 +9,7 @@ import click
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 from sbkube.errors import UsageError
+from sbkube.models.selection import selects
 
 
 @click.command("template", cls=Command)
@@ -18,11 +19,12 @@ def template(session: Session, target: str | None, output_dir: str | None) -> in
     """Print the manifests of all apps as they would be sent; values of Secrets are masked."""
     with session.project(target) as project:
         if output_dir:
-            names = session.options.apps or tuple(n for n, app in project.config.apps.items() if app.enabled)
+            wanted = session.apps(project)
+            names = tuple(n for n, app in project.config.apps.items() if app.enabled and selects(wanted, n))
             texts = {name: project.template((name,)) for name in names}
             session.stop_progress()
             return _write(session, Path(output_dir), {name: text for name, text in texts.items() if text})
-        text = project.template(session.options.apps)
+        text = project.template(session.apps(project))
     session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text)
     return 0
 

@@ -113,7 +113,10 @@ class FakeProject:
     listener: Any
     config: Any = field(
         default_factory=lambda: SimpleNamespace(
-            path=Path("/p/sbkube.yaml"), name="shop", apps={"web": SimpleNamespace(enabled=True)}
+            path=Path("/p/sbkube.yaml"),
+            name="shop",
+            apps={"web": SimpleNamespace(enabled=True)},
+            full_names=tuple,
         )
     )
     cancel: threading.Event = field(default_factory=threading.Event)

@@ -226,13 +226,13 @@ def test_rollback_passes_its_options(sbkube: Any) -> None:
     assert (
         "plan_rollback",
         "",
-        {"to": "dep-2", "apps": ("web",), "failed_only": False, "force": True, "delete_data": True},
+        {"to": "dep-2", "apps": ("web",), "scope": "all", "force": True, "delete_data": True},
     ) in run.api.calls
 
 
 def test_rollback_of_failed_apps_only(sbkube: Any) -> None:
     run = sbkube("rollback --scope app -y")
-    assert [call[2]["failed_only"] for call in run.api.calls if call[0] == "plan_rollback"] == [True]
+    assert [call[2]["scope"] for call in run.api.calls if call[0] == "plan_rollback"] == ["app"]
 
 
 @pytest.mark.parametrize(

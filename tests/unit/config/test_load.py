@@ -76,7 +76,7 @@ apps:
         ("db", "yaml", "data"),
         ("note", "noop", "shop"),
     ]
-    assert found.labels == {"team": "a", "tier": "web", "owner": "c"}
+    assert found.of("web").labels == {"team": "a", "tier": "web", "owner": "c"}
     assert found.apps["web"].place == Place(str(tmp_path / "sbkube.yaml"), 15, 3)
     assert found.place("settings", "namespace").line == 5
     assert found.warnings == ()
@@ -210,8 +210,7 @@ def test_hints(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("phases: {}", "2:1 phases is not supported by this version of sbkube"),
-        ("settings: {parallel: true}", "2:12 settings.parallel is not supported by this version of sbkube"),
+        ("hooks: {}", "2:1 hooks is not supported by this version of sbkube"),
         ("apps: {a: {type: noop, hooks: {}}}", "2:24 apps.a.hooks is not supported by this version of sbkube"),
         ("apps: {a: {type: exec}}", '2:18 apps.a: the type "exec" is not supported by this version of sbkube'),
         (

@@ -46,7 +46,6 @@ def test_apps_without_operations_are_looked_through() -> None:
     linked = link_apps(
         {"first": first, "middle": (), "last": last},
         {"middle": ["first"], "last": ["middle"]},
-        one_at_a_time=False,
     )
     assert linked["last"][0].needs == (first[-1].id,)
 
