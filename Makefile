@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 # Tests wait more than they compute, so there are more workers than cores.
-WORKERS ?= 4
+WORKERS ?= 3
 FAST ?= -n $(WORKERS) --dist worksteal
 
 .PHONY: help demo test faults check fix bench docs lock clean

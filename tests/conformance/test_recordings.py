@@ -38,7 +38,9 @@ def replayed(box: KubeSandbox) -> str:
     command = [sys.executable, str(RECORDINGS / "replay.py"), "--all", "--jobs", "2", "--patience", "60"]
     command += ["--server", box.server, "--token", box.token, "--ca", str(box.ca), "--fail-annotation", FAIL]
     command.append(str(RECORDINGS / "http"))
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.stdout, f"the replay tool said nothing: {ran.stderr[-2000:]}"
+    return ran.stdout
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,7 @@ def test_a_stopped_holder_starts_nothing_when_it_wakes(
     run = _start(bench, "apply", "-y")
     try:
         _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
+        time.sleep(1)  # it waits for its pod now; in the middle of a write to the database it would hold that up
         run.send_signal(signal.SIGSTOP)
         time.sleep(5)  # past the expiry
         bench.write("n.yaml", configmap("second", by="successor"))
