@@ -30,11 +30,11 @@ class Rebuilding(Running):
     def verify(self) -> Verdict:
         """Whether the whole recorded history is the one that was recorded, also against what the cluster's Lease
         names as the last deployment. Raises SurroundingsError when the cluster cannot be asked."""
-        from sbkube.engine.rebuild import last_deployment
+        from sbkube.engine.rebuild import last_closing
         from sbkube.state.verify import Anchor
 
         with before_any_write():
-            return self.ledger.verify(Anchor(last_deployment(self.world, self.target)))
+            return self.ledger.verify(Anchor(*last_closing(self.world, self.target)))
 
     def rebuild(self, found: Found, args: Mapping[str, Any] | None = None) -> DeploymentRecord:
         """Record what was found as the newest deployment, under the lock. From then on the database counts as one

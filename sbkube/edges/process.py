@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,8 @@ from sbkube.ports import CancelToken
 MASK = "********"
 GRACE = 5.0  # seconds between asking a program to end and killing it
 POLL = 0.1  # seconds between two looks at the cancel token
+
+_DYING = ("--pdeathsig", "TERM", "--")
 
 Ended = Literal["exit", "timeout", "cancelled"]
 
@@ -120,7 +124,7 @@ def attached(command: Command) -> int:
 def _start(command: Command) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            command.argv,
+            (*_dying_with_us(command), *command.argv),
             env=None if command.env is None else dict(command.env),
             cwd=command.folder,
             stdin=None if command.terminal else subprocess.PIPE,
@@ -130,6 +134,26 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
         )
     except OSError as error:
         raise _not_startable(command, error) from error
+
+
+def _dying_with_us(command: Command) -> tuple[str, ...]:
+    """Words before a command line: on Linux the program gets SIGTERM when we are killed, so that nothing goes on
+    that nobody watches. Empty where that cannot be had, or the program cannot be started at all."""
+    path = (os.environ if command.env is None else command.env).get("PATH")
+    if sys.platform != "linux" or command.terminal or not shutil.which(command.argv[0], path=path):
+        return ()
+    setpriv = _setpriv()
+    return (setpriv, *_DYING) if setpriv else ()
+
+
+@cache
+def _setpriv() -> str | None:
+    found = shutil.which("setpriv")
+    probe = [found or "", *_DYING, "true"]  # that of BusyBox does not know the option
+    known = (
+        found and subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+    )
+    return found if known else None
 
 
 def _not_startable(command: Command, error: OSError) -> ToolMissing:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.lock import LAST_DEPLOYMENT, lease_name
+from sbkube.engine.lock import CLOSING, LAST_DEPLOYMENT, lease_name
 from sbkube.engine.prune import is_release_storage, project_releases
 from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
@@ -176,6 +176,11 @@ def _found(key: ResourceKey, body: Json, *, helm: bool) -> FoundObject:
 
 def last_deployment(world: Surroundings, target: LockTarget) -> str:
     """The id that the project's Lease names as the newest deployment, "" where there is none."""
+    return last_closing(world, target)[0]
+
+
+def last_closing(world: Surroundings, target: LockTarget) -> tuple[str, str]:
+    """That id, and the hash that the Lease says it was closed with ("" where it says none)."""
     lease = world.leases.read(target.namespace, lease_name(target))
     notes = ((lease or {}).get("metadata") or {}).get("annotations") or {}
-    return str(notes.get(LAST_DEPLOYMENT) or "")
+    return str(notes.get(LAST_DEPLOYMENT) or ""), str(notes.get(CLOSING) or "")

@@ -122,14 +122,16 @@ class Scrubber:
         if self._pattern is None:
             return outcome
         culprit = self._culprit(outcome.culprit) if outcome.culprit else None
-        return replace(outcome, message=self.text(outcome.message), culprit=culprit)
+        return replace(
+            outcome, message=self.text(outcome.message), reason=self.text(outcome.reason), culprit=culprit
+        )
 
     def event(self, event: Event) -> Event:
         """An event whose words are clean."""
         if self._pattern is None:
             return event
         data = {k: self.text(v) if isinstance(v, str) else v for k, v in event.data.items()}
-        return replace(event, message=self.text(event.message), data=data)
+        return replace(event, message=self.text(event.message), status=self.text(event.status), data=data)
 
     def _culprit(self, culprit: Culprit) -> Culprit:
         return replace(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,9 @@ def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
         return {}
     spans = _Spans(_effective(conn, min(int(row.id) for row in found)))
     result = {}
-    for row in found:
-        rollback = spans.over(row)
-        if rollback and _changed(row) and _whole(conn, rollback, row):
+    for row in filter(_changed, found):
+        rollback = next((one for one in spans.over(row) if _whole(conn, one, row)), None)
+        if rollback is not None:
             result[int(row.id)] = rollback.name
     return result
 
@@ -63,19 +63,22 @@ def resumed_by(conn: Connection, found: Sequence[Any]) -> dict[str, str]:
 
 
 class _Spans:
-    """Effective rollbacks by target. No two of a target overlap: the newer one would have undone the older."""
+    """Effective rollbacks by target: of everything, which never overlap (the newer one would have undone the
+    older), and of some apps, which do."""
 
     def __init__(self, rollbacks: Sequence[_Rollback]) -> None:
         """`rollbacks` come newest first."""
-        self._found: dict[Target, list[_Rollback]] = defaultdict(list)
+        self._whole: dict[Target, list[_Rollback]] = defaultdict(list)
+        self._of_some: dict[Target, list[_Rollback]] = defaultdict(list)
         for rollback in reversed(rollbacks):
-            self._found[rollback.target].append(rollback)
+            (self._of_some if rollback.restricted else self._whole)[rollback.target].append(rollback)
 
-    def over(self, row: Any) -> _Rollback | None:
-        """The rollback that a deployment lies in."""
-        own = self._found.get(_target(row), [])
-        at = bisect_right(own, int(row.id), key=lambda rollback: rollback.key)
-        return own[at] if at < len(own) and own[at].covers(row) else None
+    def over(self, row: Any) -> Iterator[_Rollback]:
+        """The rollbacks that a deployment lies in."""
+        for found, reach in ((self._whole, 1), (self._of_some, None)):
+            own = found.get(_target(row), [])
+            at = bisect_right(own, int(row.id), key=lambda rollback: rollback.key)
+            yield from (one for one in own[at : at + reach if reach else None] if one.covers(row))
 
 
 def _effective(conn: Connection, after: int) -> list[_Rollback]:
@@ -98,7 +101,7 @@ def _effective(conn: Connection, after: int) -> list[_Rollback]:
         found = conn.execute(select(c.deployment_id, c.id).where(c.deployment_id.in_(part)))
         starts |= {row.deployment_id: row.id for row in found}
     effective: list[_Rollback] = []
-    newest: dict[Target, _Rollback] = {}  # the one of each target that reaches back farthest so far
+    over: dict[Target, list[_Rollback]] = {}
     for row in rows.values():
         if row.status != DeploymentStatus.SUCCESS.value:
             continue
@@ -107,14 +110,14 @@ def _effective(conn: Connection, after: int) -> list[_Rollback]:
             base = bases[base.parent]
             own.add(int(base.id))
         first = starts.get(base.parent)
-        over = newest.get(_target(row))
-        if first is None or (over is not None and over.covers(row)):
+        if first is None or any(one.covers(row) and _whole(conn, one, row) for one in over.get(_target(row), ())):
             continue
         args = base.command_args or {}
-        restricted = bool(args.get("apps")) or args.get("scope") == "app"
+        restricted = bool(args.get("apps")) or (args.get("scope") or "all") != "all"
         one = _Rollback(row.id, row.deployment_id, _target(row), first, restricted, frozenset(own))
         effective.append(one)
-        newest[one.target] = one
+        # Of those of everything the newest reaches over all that an older one could; those of some apps add up.
+        over[one.target] = [o for o in over.get(one.target, ()) if o.restricted or restricted] + [one]
     return effective
 
 

@@ -19,6 +19,9 @@ from sbkube.state.secrets import StateKey
 from sbkube.state.tables import blobs, closings, deployments
 
 _NOT_HERE = "its closing was made with a key that is not here"
+_TAIL = (
+    "this closing and those after it were made with a key that is not here, so they may be forged: give that key"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator
         yield Finding(f"project {chain[0].project}", "closings are there twice")
     protected: set[str] = set()
     covered = sealed(chain, known, key)
+    vouched = covered | _vouched(chain, key)
     for row in chain:
         subject = row.deployment_id or f"{row.kind} {row.sequence}"
         before = known.get(row.previous)
@@ -96,10 +100,31 @@ def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator
             yield Finding(subject, "the history that was joined here is missing")
         if row.key_id or row.previous in protected:
             protected.add(row.hash)
-        yield from _verify_link(row, key, subject, was_protected=row.previous in protected, covered=covered)
+        if row.hash not in vouched and row.previous in vouched and _foreign(row, key):
+            yield Finding(subject, _TAIL)
+        else:
+            was_protected = row.previous in protected
+            yield from _verify_link(row, key, subject, was_protected=was_protected, covered=covered)
     if len(tips := ends(chain)) > 1:
         names = ", ".join(row.deployment_id or row.kind for row in tips[:3])
         yield Finding(f"project {chain[0].project}", f"the chain has {len(tips)} ends ({names}): one was removed")
+
+
+def _foreign(row: ClosingRow, key: StateKey | None) -> bool:
+    """It says that it was made with a key that is not here, and none of ours made it."""
+    keys = key.all if key else ()
+    own = any(link({**row._mapping, "key_id": one.key_id}, one) == row.hash for one in keys)
+    return bool(row.key_id) and not own and all(one.key_id != row.key_id for one in keys)
+
+
+def _vouched(chain: Sequence[ClosingRow], key: StateKey | None) -> set[str]:
+    """Hashes of what was made with a key that is here, and of everything that those rest on."""
+    found: set[str] = set()
+    for row in reversed(chain):
+        own = key.named(row.key_id) if key and row.key_id else None
+        if row.hash in found or (own is not None and link(row._mapping, own) == row.hash):
+            found |= {row.hash, row.previous, *((row.content_digest,) if row.kind == MERGE else ())}
+    return found - {""}
 
 
 def _follows(row: ClosingRow, before: ClosingRow | None, other: ClosingRow | None) -> bool:
@@ -126,7 +151,7 @@ def _verify_link(
             yield Finding(subject, "its closing was altered")
         if row.kind == REKEY and row.hash not in covered:
             yield Finding(subject, "what was sealed with this key was altered since")
-    elif any(link({**row._mapping, "key_id": one.key_id}, one) == row.hash for one in (key.all if key else ())):
+    elif not _foreign(row, key):
         yield Finding(subject, "its closing was altered")
     elif row.hash not in covered:
         yield Finding(subject, _NOT_HERE, serious=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import time
@@ -98,3 +99,18 @@ def test_attached_gives_the_code() -> None:
     assert process.attached(script("import sys; sys.exit(7)")) == 7
     with pytest.raises(ToolMissing):
         process.attached(Command(("no-such-tool",)))
+
+
+@pytest.mark.skipif(process._setpriv() is None, reason="needs the setpriv of util-linux")
+def test_a_program_does_not_outlive_us(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    inner = f"import os,time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    code = f"from sbkube.edges.process import *; run(Command(({PYTHON!r}, '-c', {inner!r})))"
+    with subprocess.Popen((PYTHON, "-c", code)) as parent:
+        deadline = time.monotonic() + 30
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        parent.kill()
+    while process.alive(int(mark.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not process.alive(int(mark.read_text()))

@@ -73,6 +73,19 @@ def test_another_key_cannot_tell(recorded, file):
     }
 
 
+def test_what_another_key_added_at_the_end_may_be_forged(recorded, file, create):
+    """What a key of ours closed later vouches for what another key closed before."""
+    other = DeploymentTracker(DeploymentDatabase(file, environ={"SBKUBE_STATE_KEY": new_key_text()}))
+    for _ in range(2):
+        with other.track_deployment(create):
+            pass
+    (message,) = messages(recorded)
+    assert "may be forged" in message
+    with recorded.track_deployment(create):
+        pass
+    assert messages(recorded) == []
+
+
 def test_each_project_and_cluster_has_its_chain(recorded, create):
     from dataclasses import replace
 

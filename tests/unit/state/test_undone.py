@@ -83,6 +83,15 @@ def test_a_rollback_of_some_apps_undoes_what_only_they_took_part_in(tracker: Dep
     assert undone(tracker)[both] == back
 
 
+def test_rollbacks_of_several_apps_do_not_hide_each_other(tracker: DeploymentTracker) -> None:
+    web, db = run(tracker, WEB), run(tracker, DB)
+    back = run(tracker, WEB, parent=web, apps=["web"])
+    other = run(tracker, DB, parent=web, scope="phase")
+    assert undone(tracker) == {web: back, db: other}
+    again = run(tracker, WEB, parent=back, apps=["web"])
+    assert undone(tracker) == {db: other, back: again}
+
+
 def test_a_resumed_rollback_undoes_what_the_interrupted_one_was_to_undo(tracker: DeploymentTracker) -> None:
     first = run(tracker, WEB)
     cut_off = run(tracker, WEB, parent=first, fails=True)
