@@ -28,6 +28,7 @@ from integration.test_apply import get
 from integration.test_conflicts import app, edit
 from integration.test_crash import _until
 from shapes import configmap, deployment
+from web_server import serving
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.edges.connection import Request
@@ -42,6 +43,9 @@ PLANTED = {
     "a last-applied annotation": "Zq7/applied+4466 ffff",
     "a password of a state URL": "Zq7_url_4477_gggg",
     "a password of a chart repository": "Zq7_repo_4488_hhhh",
+    "a header of a download": "Zq7_header_4499_iiii",
+    "a signature in an address": "Zq7_signed_4400_jjjj",
+    "a login of a git server": "Zq7_git_4411_kkkk",
 }
 SAID_BY_A_POD = "**.annotations.sandbox*"  # where the sandbox is told what a pod logs
 CHART = {
@@ -354,6 +358,32 @@ def test_passwords_of_urls(
     )
     for words in (("apply", "-y"), ("diff", "-o", "json"), ("template",), ("validate",)):
         witness.run(*words, code=None)
+    assert witness.found() == []
+
+
+def test_logins_of_downloads_and_git_servers(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = witness.bench
+    header, signed, login = (PLANTED[n] for n in PLANTED if n.startswith(("a header", "a signature", "a login")))
+    monkeypatch.setenv("PLANTED_HEADER", header)
+    manifest = json.dumps(configmap("far")).encode()
+    with serving() as site:
+        site.files["/far.json"] = manifest
+        far = {"type": "http", "url": f"{site.url}/far.json?sig={signed}", "dest": "got/far.json"}
+        far["headers"] = {"Authorization": f"Bearer {header}"}
+        uses = {"type": "yaml", "manifests": ["got/far.json"], "depends_on": ["far"]}
+        bench.project({"far": far, "uses": uses}, timeout=60)
+        witness.run("apply", "-y", "-v")
+        assert any(header in str(headers) for _, headers in site.asked)
+        look_at_everything(witness)
+        del site.files["/far.json"]
+        far["url"] += "&other=1"
+        bench.project({"far": far, "uses": uses}, timeout=60)
+        witness.run("apply", "-y", "-v", code=4)
+        repos = {"r": {"url": f"{site.url}/none.git", "username": "ann", "password": login}}
+        bench.project({"code": {"type": "git", "repo": "r"}}, timeout=60, git_repos=repos)
+        for words in (("apply", "-y", "-v"), ("diff", "-o", "json"), ("validate",), ("history",)):
+            witness.run(*words, code=None)
+    assert len([1 for words, _ in witness.said if words.startswith("apply")]) >= 3
     assert witness.found() == []
 
 
