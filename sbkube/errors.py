@@ -261,6 +261,16 @@ class HelmError(SbkubeError):
     slug = "helm-failed"
 
 
+class CommandFailed(SbkubeError):
+    """A command of the project failed; `output` is the end of what it said."""
+
+    slug = "command-failed"
+
+    def __init__(self, message: str, *, output: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.output = output
+
+
 class LockLost(SbkubeError):
     """Our lock expired or was taken over while we worked; nothing new was started after that."""
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from sbkube.models.command import Command, Ran
 from sbkube.models.deployment_state import (
     DeploymentCreate,
     DeploymentDetail,
@@ -337,6 +338,18 @@ class GitPort(Protocol):
 
     def check_out(self, repository: Repository, commit: str, folder: Path) -> None:
         """Write the files of a commit into an empty folder, without history. Raises SourceUnavailable."""
+
+
+class CommandPort(Protocol):
+    """Running commands of a project on this machine. Safe for use from several threads."""
+
+    allowed: bool  # SBKUBE_ALLOW_EXEC does not forbid it
+
+    def run(self, command: Command, facts: Mapping[str, str], cancel: CancelToken) -> Ran:
+        """One attempt of a shell command, with `facts` (SBKUBE_*) in its environment; it never raises."""
+
+    def ask(self, command: Command, cancel: CancelToken) -> Ran:
+        """One HTTP request; it never raises."""
 
 
 class Kustomize(Protocol):

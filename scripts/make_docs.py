@@ -17,7 +17,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from sbkube.apps import APP_TYPES, NOT_YET_TYPES
+from sbkube.apps import APP_TYPES
 from sbkube.apps.base import AppSpec
 from sbkube.cli import main as command_line
 from sbkube.cli.commands.plan import PENDING
@@ -157,9 +157,6 @@ def _every_app(shared: Json) -> Iterator[str]:
     keys = {key: part for key, part in _keys(first).items() if key in (*AppSpec.model_fields, "name")}
     keys["type"] = {"enum": list(APP_TYPES), "description": "What the app is; its own keys are below."}
     yield from _part("Every app", AppSpec, {"properties": keys, "required": ["type"]})
-    later = ", ".join(f"`{name}`" for name in sorted(NOT_YET_TYPES - set(APP_TYPES)))
-    if later:
-        yield from (f"Types of the format that this version refuses: {later}.", "")
 
 
 def _keys(schema: Json) -> dict[str, Json]:

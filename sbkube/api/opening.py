@@ -77,7 +77,9 @@ class Opened:
         from sbkube.edges import clock, cluster, helm, kubeconfig, lease
         from sbkube.edges.access import minimal
         from sbkube.edges.kustomize import KustomizeProgram
+        from sbkube.edges.local import LocalCommands
         from sbkube.engine.surroundings import Surroundings
+        from sbkube.plan.scrub import telling
         from sbkube.state import locks
 
         access = kubeconfig.load(*self._access(), self._environ)
@@ -87,6 +89,7 @@ class Opened:
         leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)
         system = clock.SystemClock()
         builder = KustomizeProgram(self._environ)
+        passwords = self.config.passwords()
         return Surroundings(
             http,
             port,
@@ -96,7 +99,9 @@ class Opened:
             self._listener,
             self.catalogue,
             builder,
+            LocalCommands(lambda: text, lambda: access.context, self._environ, passwords),
             self.config.settings.sensitive,
+            (*passwords, *telling(self._environ)),
         )
 
     @cached_property

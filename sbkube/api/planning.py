@@ -122,19 +122,25 @@ class Planning(Opened):
         with before_any_write():
             return plan_rollback(self.config, self.world, undo)
 
-    def plan_resume(self, reference: str = "") -> Plan | None:
+    def plan_resume(
+        self, reference: str = "", *, rerun: Sequence[str] = (), skip: Sequence[str] = ()
+    ) -> Plan | None:
         """What is left to do of the newest interrupted deployment (or of `reference`), None when there is none.
+
+        `rerun` and `skip` name commands that were cut off or failed, and say what becomes of them.
 
         It must have been settled. Raises PlanRefused with all that others have changed since, and StateError when
         the recorded plan cannot be decrypted here.
         """
-        from sbkube.engine.resume import plan_resume, resumable
+        from sbkube.engine.commands import known_commands
+        from sbkube.engine.resume import Choices, plan_resume, resumable
 
         self._look_at_newest()
         self._refuse_behind()
         with before_any_write():
             detail = resumable(self.world, self.target, reference)
-            return plan_resume(self.world, self.target, detail) if detail else None
+            choices = Choices(tuple(rerun), tuple(skip), known_commands(self.config))
+            return plan_resume(self.world, self.target, detail, choices) if detail else None
 
     def plan_again(self, request: Mapping[str, Any]) -> Plan:
         """The plan for a request that was kept with an earlier one."""

@@ -60,20 +60,14 @@ class Running(Undoing):
         Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
         the record failed. `wait_for_lock` is in seconds.
         """
+        from sbkube.engine.commands import refuse_commands
         from sbkube.engine.execute import execute, takes_lease_first
-        from sbkube.engine.lock import RunLock
         from sbkube.engine.recover import settle_interrupted
 
         world = self.world
+        refuse_commands(plan, world.commands.allowed)
         data = self._describe(plan, command, args)
-        lock = RunLock(
-            world,
-            self.target,
-            command,
-            wait=wait_for_lock,
-            cluster_lock=not self._where.no_cluster_lock,
-            deployment=data.deployment_id or "",
-        )
+        lock = self._lock(command, wait_for_lock, data.deployment_id or "")
         record: DeploymentRecord | None = None
         newest: DeploymentRecord | None = None
         try:
@@ -112,6 +106,14 @@ class Running(Undoing):
         if code == INTERRUPTED and not self.cancel.is_set():
             code = 1  # nobody stopped it: the cluster did not answer, and what came of a request is unknown
         return Result(detail, run.outcomes, code, undone)
+
+    def _lock(self, command: str, wait: float, deployment: str) -> RunLock:
+        from sbkube.engine.lock import RunLock
+
+        cluster_lock = not self._where.no_cluster_lock
+        return RunLock(
+            self.world, self.target, command, wait=wait, cluster_lock=cluster_lock, deployment=deployment
+        )
 
     def _refuse_stale(self) -> None:
         """Under the lock: the plan must still be made on top of the newest deployment."""

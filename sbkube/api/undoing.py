@@ -90,7 +90,7 @@ class Undoing(Planning):
         from sbkube.engine.undo import Undo
 
         try:
-            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, scope=scope))
+            undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, scope=scope, automatic=True))
             return Rollback(read_back(self.ledger.detail, carry_out(undo, scope)))
         except (ProjectError, SurroundingsError, ClusterError, HelmError, LockLost) as error:
             # The cluster was changed by now: the failed run's own exit code stays.

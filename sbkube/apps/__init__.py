@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sbkube.apps import git, helm, http, kustomize, noop, yaml
+from sbkube.apps import action, exec, git, helm, hook, http, kustomize, noop, yaml
 from sbkube.apps.base import AppType
 
 APP_TYPES: dict[str, AppType] = {
@@ -11,7 +11,8 @@ APP_TYPES: dict[str, AppType] = {
     "kustomize": AppType("kustomize", kustomize.KustomizeSpec, kustomize.render),
     "http": AppType("http", http.HttpSpec, http.render, http.fetch),
     "git": AppType("git", git.GitSpec, git.render),
+    "action": AppType("action", action.ActionSpec, action.render),
+    "exec": AppType("exec", exec.ExecSpec, exec.render),
+    "hook": AppType("hook", hook.HookSpec, hook.render),
     "noop": AppType("noop", noop.NoopSpec, noop.render),
 }
-
-NOT_YET_TYPES = frozenset({"action", "exec", "hook"})

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sbkube.apps.fields import Annotations, Labels, Namespace, Seconds, Text
+from sbkube.apps.hooks import AppHooks
 from sbkube.errors import Place, ToolMissing
+from sbkube.models.command import Command
 from sbkube.models.release import ReleaseSpec, RenderedChart
 from sbkube.models.resource import Manifest
 from sbkube.models.source import Repository
@@ -33,7 +35,7 @@ class AppSpec(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset({"context", "hooks"})
+    not_yet: ClassVar[frozenset[str]] = frozenset({"context"})
 
     type: str
     enabled: bool = Field(
@@ -48,6 +50,7 @@ class AppSpec(BaseModel):
     labels: Labels = Field(default_factory=dict, description="Labels for every object of the app.")
     annotations: Annotations = Field(default_factory=dict, description="Annotations for every object.")
     sensitive: tuple[Text, ...] = Field(default=(), description="Path globs of values that are never shown.")
+    hooks: AppHooks | None = Field(default=None, description="What is done around the stages of the app.")
 
     _name: str = PrivateAttr("")
     _where: Where | None = PrivateAttr(None)
@@ -116,6 +119,31 @@ class RenderContext:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedTask:
+    """One step around the objects of an app: a command, or objects.
+
+    `mode` says what becomes of the objects: `apply` (also ""), `create` (only if absent), `replace` (fields of
+    others are taken), `patch` (some fields of what is not ours), `delete`.
+    """
+
+    name: str
+    command: Command | None = None
+    manifests: tuple[Manifest, ...] = ()
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Steps before and after the objects of an app, and commands for when it failed; `always`: also if nothing of
+    the app is to be changed."""
+
+    before: tuple[RenderedTask, ...] = ()
+    after: tuple[RenderedTask, ...] = ()
+    failed: tuple[Command, ...] = ()
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """What an app wants.
 
@@ -131,6 +159,7 @@ class Rendered:
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     label_release: bool = True
+    around: Around = Around()
 
     @property
     def own_manifests(self) -> tuple[Manifest, ...]:

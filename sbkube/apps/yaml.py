@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import takewhile
-from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, Field
 
 from sbkube.apps.base import AppSpec, RenderContext, Rendered
-from sbkube.apps.bases import base_of
 from sbkube.apps.fields import Text
-from sbkube.apps.objects import at, objects
-from sbkube.errors import ConfigError, Place, Problem, RenderError
-from sbkube.models.resource import Manifest
-from sbkube.sources.problems import did_you_mean, refusal
-from sbkube.sources.yaml_reader import read_documents, read_file, shown
-
-SUFFIXES = (".yaml", ".yml", ".json")
+from sbkube.apps.manifest_files import read_manifests
 
 
 class YamlSpec(AppSpec):
@@ -35,82 +25,9 @@ class YamlSpec(AppSpec):
 
 def render(spec: YamlSpec, context: RenderContext) -> Rendered:
     """Read every object; raises RenderError with all files that are missing or broken."""
-    problems: list[Problem] = []
-    manifests: list[Manifest] = []
-    sources: dict[str, str] = {}
-    for path, name in _files(spec, context, problems):
-        try:
-            content, sources[name] = read_file(path)
-            documents = read_documents(content, shown(path))
-        except ConfigError as error:
-            problems += error.problems or (Problem(error.message, error.place, error.hint),)
-            continue
-        for document in documents:
-            found = objects(document, problems, cleanup=context.cleanup_metadata)
-            manifests += (at(m, _renamed(m.source, name)) for m in found)
-    if problems:
-        raise refusal(problems, RenderError, f"app {spec.name}")
-    return Rendered(tuple(manifests), notes=spec.notes, sources=sources)
-
-
-def _renamed(place: Place | None, name: str) -> Place:
-    return Place(name, place.line, place.column) if place else Place(name)
-
-
-def _files(spec: YamlSpec, context: RenderContext, problems: list[Problem]) -> Iterator[tuple[Path, str]]:
-    """Each file once, with its name in records."""
-    seen: set[Path] = set()
-    for index, pattern in enumerate(spec.manifests):
-        place = spec.where("manifests", index) or spec.where("files", index)
-        if pattern.startswith(("http://", "https://")):
-            fetched = context.catalogue.file(pattern, place=place)
-            yield fetched.path, fetched.name
-            continue
-        base = base_of(pattern, context, place)
-        try:
-            found = _matches(base.folder, base.path)
-        except (OSError, ValueError) as error:
-            problems.append(Problem(f'"{pattern}" cannot be looked up: {error}', place))
-            continue
-        if not found:
-            problems.append(_missing(base.folder, base.path, place))
-        for path in found:
-            if path not in seen:
-                seen.add(path)
-                yield path, base.name(path)
-
-
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    """Files that a pattern means, sorted; raises OSError and ValueError for what cannot be looked up."""
-    path = folder / pattern
-    if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.suffix in SUFFIXES and _visible(p))
-    if path.exists() or not _is_glob(pattern):
-        return [path] if path.exists() else []
-    parts = Path(pattern).parts
-    fixed = tuple(takewhile(lambda part: not _is_glob(part), parts))
-    found = folder.joinpath(*fixed).glob("/".join(parts[len(fixed) :]))
-    return sorted(p for p in found if _visible(p) or (p.name == parts[-1] and p.is_file()))
-
-
-def _is_glob(text: str) -> bool:
-    return any(char in text for char in "*?[")
-
-
-def _visible(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".")
-
-
-def _missing(folder: Path, pattern: str, place: Place | None) -> Problem:
-    path = folder / pattern
-    if path.is_dir():
-        hint = f'only files directly in it count; for all below use "{pattern.rstrip("/")}/**/*.yaml"'
-        return Problem(f'the folder "{pattern}" holds no YAML or JSON files', place, hint)
-    if _is_glob(pattern):
-        return Problem(f'"{pattern}" matches no file', place, f"it is looked up in {folder}")
-    if not path.parent.is_dir():
-        return Problem(f'the file "{pattern}" does not exist', place, f"it is looked up in {folder}")
-    names = [p.name for p in path.parent.iterdir() if p.suffix in SUFFIXES or p.is_dir()]
-    return Problem(
-        f'the file "{pattern}" does not exist', place, did_you_mean(path.name, names, noun="files there")
-    )
+    named = [
+        (pattern, spec.where("manifests", index) or spec.where("files", index))
+        for index, pattern in enumerate(spec.manifests)
+    ]
+    manifests, sources = read_manifests(named, context, f"app {spec.name}")
+    return Rendered(manifests, notes=spec.notes, sources=sources)

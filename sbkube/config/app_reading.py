@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sbkube.apps import APP_TYPES, NOT_YET_TYPES
+from sbkube.apps import APP_TYPES
 from sbkube.apps.base import AppSpec
 from sbkube.config.check import Path as Path_
 from sbkube.config.check import build, dotted
@@ -112,11 +112,8 @@ class AppsReading:
             return given
         if given is None:
             self._refuse(f"{dotted(path)}.type is missing", source.place(*path, key=True), f"types: {known}")
-        elif given in NOT_YET_TYPES:
-            message = f'{dotted(path)}: the type "{given}" is not supported by this version of sbkube'
-            self._refuse(message, source.place(*path, "type"), f"supported: {known}")
         else:
-            hint = did_you_mean(str(given), [*APP_TYPES, *NOT_YET_TYPES], noun="types")
+            hint = did_you_mean(str(given), [*APP_TYPES], noun="types")
             self._refuse(f'{dotted(path)}: there is no type "{given}"', source.place(*path, "type"), hint)
         return None
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, ValidationError
 
+from sbkube.apps.tasks import KINDS as TASKS
+from sbkube.apps.tasks import TAG
 from sbkube.errors import Place, Problem
 from sbkube.sources.problems import did_you_mean, meant
 
@@ -32,6 +36,11 @@ _MESSAGES = {
     "dict": "must be a map",
     "mapping": "must be a map",
     "model": "must be a map",
+}
+_FORMS = {
+    r"^https?://": "must begin with http:// or https://",
+    r"^[^/]+/[^/]+$": "must be KIND/NAME",
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "must be made of letters, digits, dots, dashes and underscores",
 }
 _LIST_HINT = 'begin each item on a line of its own with "- "'
 
@@ -85,25 +94,31 @@ def build(
         return model.model_validate(given)
     except ValidationError as error:
         misspelt = {meant(key, known_keys(model)) for key in bad}
-        problems += _translated(error, document, path, misspelt)
+        problems += _translated(error, document, path, misspelt, model)
         return None
 
 
 def _translated(
-    error: ValidationError, document: Places, path: Path, misspelt: Container[str | None]
+    error: ValidationError, document: Places, path: Path, misspelt: Container[str | None], model: type[BaseModel]
 ) -> Iterable[Problem]:
     """Problems of one place once; a key that is there, only misspelt, is not called missing as well."""
     seen: set[Path] = set()
     items = error.errors(include_url=False)
     parents = {item["loc"][:-1] for item in items}
     for item in items:
-        if item["type"] == "too_short" and item["loc"] in parents:
+        depth = len(item["loc"])
+        if item["type"] == "too_short" and any(parent[:depth] == item["loc"] for parent in parents):
             continue  # it only looks empty because its items are wrong
-        where = (*path, *(step for step in item["loc"] if isinstance(step, str | int)))
+        steps = (step for step in item["loc"] if isinstance(step, str | int))
+        where = (*path, *(step for step in steps if not str(step).startswith(TAG)))
         told = item["type"] == "missing" and where[-1] in misspelt
         if where not in seen and not told:
             seen.add(where)
-            yield _problem(item, where, document)
+            problem = _problem(item, where, document)
+            if item["type"] == "extra_forbidden":
+                known = _keys_at(model, item["loc"][:-1])
+                problem = replace(problem, hint=_unknown_hint(str(where[-1]), known, ()) if known else None)
+            yield problem
 
 
 def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
@@ -116,6 +131,8 @@ def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
         return Problem(f"{name} is missing", document.place(*where[:-1], key=True))
     if kind == "extra_forbidden":
         return Problem(f"{name} is not a known key", document.place(*where, key=True))
+    if kind.startswith("union_tag"):
+        return _no_such_task(item, where, document)
     if kind == "literal_error":
         words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
         given = item.get("input")
@@ -126,9 +143,47 @@ def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = context.get("ge", context.get("le"))
         return Problem(f"{name} must be {'at least' if 'ge' in context else 'at most'} {bound}", place)
+    if kind == "string_pattern_mismatch":
+        form = _FORMS.get(str(context.get("pattern")), f"must have the form {context.get('pattern')}")
+        return Problem(f"{name} {form}{_instead(item.get('input'))}", place)
     message = next((text for start, text in _MESSAGES.items() if kind.startswith(start)), None)
     way_out = _LIST_HINT if message == "must be a list" else None
     return Problem(f"{name} {message or item['msg'].lower()}{_instead(item.get('input'))}", place, way_out)
+
+
+def _keys_at(model: type[BaseModel], steps: Iterable[str | int]) -> list[str]:
+    """The keys that are known at some depth of a model."""
+    current = [model]
+    for step in steps:
+        if isinstance(step, int):
+            continue
+        if step.startswith(TAG):
+            kind = step.removeprefix(TAG)
+            current = [m for m in current if kind in get_args(m.model_fields["type"].annotation)]
+        else:
+            fields = (m.model_fields.get(step) for m in current)
+            current = [found for field in fields if field for found in _models_in(field.annotation)]
+    return sorted({key for found in current for key in known_keys(found)})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _no_such_task(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
+    """A task without a type, or with one that does not exist."""
+    context, given = item.get("ctx") or {}, item.get("input")
+    kinds = sorted(re.findall(rf"{TAG}(\w+)", str(context.get("expected_tags", "")))) or TASKS
+    if not isinstance(given, Mapping):
+        return Problem(f"{dotted(where)} must be a map{_instead(given)}", document.place(*where), "type, name, …")
+    if "type" not in given:
+        return Problem(f"{dotted(where)}.type is missing", document.place(*where), f"types: {', '.join(kinds)}")
+    hint = did_you_mean(str(given["type"]), kinds, noun="types")
+    return Problem(
+        f'{dotted(where)}: there is no task of type "{given["type"]}"', document.place(*where, "type"), hint
+    )
 
 
 def _instead(given: Any) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from sbkube.apps.base import AppSpec
 from sbkube.apps.fields import Annotations, Labels, Namespace, OneOrMore, Seconds, Text, Whole, refuse
+from sbkube.apps.hooks import ProjectHooks
 from sbkube.apps.values import masked
 from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, merged, repositories
 from sbkube.errors import Place, UsageError
@@ -118,8 +119,6 @@ class TopLevel(BaseModel):
     """Keys of the file itself, without what is below `settings` and `apps`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset({"hooks"})
-
     apiVersion: ApiVersion = Field(default="", validate_default=True, description="Version of this format.")
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Name of the project and whatever else should be recorded with it."
@@ -130,6 +129,7 @@ class TopLevel(BaseModel):
     app_dirs: tuple[Text, ...] = Field(
         default=(), description="Folders with a project file each: short for one phase per folder, in this order."
     )
+    hooks: ProjectHooks = Field(default=ProjectHooks(), description="What is done around the whole project.")
     deps: tuple[Text, ...] = Field(
         default=(), description="Projects that must have been deployed to the same cluster before this one."
     )
@@ -184,7 +184,8 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """One project, checked. `apps` are in the order of execution where nothing else is said; apps of phases are
-    called `PHASE/NAME`. `scopes` has one for each phase, and one for "".
+    called `PHASE/NAME`. `scopes` has one for each phase, and one for ""; `hooks` those that files have for all of
+    their apps, by phase.
 
     `name_given`: the file names the project (else its folder does). `deps` are projects that come before this one.
     `warnings` are for people.
@@ -199,6 +200,7 @@ class ProjectConfig:
     apps: Mapping[str, AppSpec]
     scopes: Mapping[str, Scope]
     deps: tuple[str, ...] = ()
+    hooks: Mapping[str, ProjectHooks] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     document: Document | None = field(default=None, repr=False, compare=False)
 
@@ -227,6 +229,14 @@ class ProjectConfig:
                 raise UsageError(f"several apps are called {name!r}", hint=f"say which: {', '.join(same)}")
             found.append(same[0] if name not in self.apps and same else name)
         return tuple(found)
+
+    def passwords(self) -> tuple[str, ...]:
+        """Passwords of the named repositories: they are nobody else's business."""
+        kinds = (s.settings for s in self.scopes.values())
+        found = (
+            r for s in kinds for r in (*s.helm_repos.values(), *s.oci_registries.values(), *s.git_repos.values())
+        )
+        return tuple({str(p) for r in found if (p := getattr(r, "password", ""))})
 
     def repositories(self) -> Repositories:
         """The named repositories of the settings of all phases."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sbkube.apps.base import AppSpec
+from sbkube.apps.hooks import ProjectHooks
 from sbkube.config import older
 from sbkube.config.app_reading import AppsReading
 from sbkube.config.check import Path as Path_
@@ -79,6 +80,7 @@ class Reading:
         self._apps: dict[str, AppSpec] = {}
         self._scopes: dict[str, Scope] = {}
         self._deps: list[str] = []
+        self._hooks: dict[str, ProjectHooks] = {}
         self._repositories: dict[tuple[str, str], str] = {}
 
     def project(self) -> ProjectConfig:
@@ -102,6 +104,7 @@ class Reading:
             apps=self._apps,
             scopes=self._scopes,
             deps=tuple(dict.fromkeys(self._deps)),
+            hooks=self._hooks,
             warnings=tuple(self._warnings),
             document=root.document,
         )
@@ -145,6 +148,7 @@ class Reading:
                 annotations={**level.annotations, **top.global_annotations},
             )
             self._deps += top.deps
+            self._hooks[level.phase] = top.hooks
         settings = self._scope(level)
         phases_first = settings.execution_order == "phases_first"
         if phases_first:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sbkube.engine.commands import run_command
 from sbkube.engine.creation import create_owned
 from sbkube.engine.handover import hand_over
 from sbkube.engine.hands import TRIES, Done, Hands, key_of, planned_before, until_gone
@@ -22,7 +23,7 @@ from sbkube.engine.release_actions import (
     uninstall_release,
     upgrade_release,
 )
-from sbkube.errors import ClusterError, ClusterUnreachable, SbkubeError
+from sbkube.errors import ClusterError, ClusterUnreachable, CommandFailed, SbkubeError
 from sbkube.models.deployment_state import ResourceRecord
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Effect, Operation, Verb
@@ -53,7 +54,9 @@ def perform(operation: Operation, hands: Hands) -> Outcome:
         clock.now(),
         before=done.before,
         after=done.after,
+        reason=done.reason,
         message=done.note,
+        output=done.output,
         release=done.release,
         previous=done.previous,
         objects=done.objects,
@@ -61,7 +64,7 @@ def perform(operation: Operation, hands: Hands) -> Outcome:
 
 
 def _unanswered(operation: Operation, hands: Hands, error: ClusterUnreachable, started: Any) -> Outcome:
-    if operation.release is not None or operation.key is None:
+    if operation.release is not None or operation.key is None or operation.verb is Verb.RUN:
         return _failed(operation, hands, error, started)
     try:
         found = settle_object(_row(operation, started), hands.world)
@@ -106,6 +109,7 @@ def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any
         before=done.before,
         reason=reason,
         message=str(error),
+        output=error.output if isinstance(error, CommandFailed) else "",
         culprit=culprit,
         release=done.release,
         previous=done.previous,
@@ -284,4 +288,6 @@ ACTIONS: Mapping[Verb, Callable[[Operation, Hands], Done]] = {
     Verb.HELM_GIVE_BACK: give_release_back,
     Verb.HELM_REPAIR: repair_release,
     Verb.HOOK: run_hook,
+    Verb.PATCH: apply_object,
+    Verb.RUN: run_command,
 }

@@ -52,9 +52,7 @@ def _needs(app: DesiredApp, kinds: Mapping[tuple[str, str], str], places: Mappin
 
 
 def _objects(app: DesiredApp) -> Iterator[Desired]:
-    yield from app.objects
-    if app.release:
-        yield from app.release.objects
+    yield from app.all_objects
 
 
 def _defined(item: Desired) -> tuple[str, str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sbkube.apps import APP_TYPES
-from sbkube.apps.base import AppSpec, RenderContext, Rendered
+from sbkube.apps.base import AppSpec, RenderContext, Rendered, RenderedTask
+from sbkube.apps.steps import around
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings, at_once
 from sbkube.errors import Place, Problem, ProjectError, RenderError
+from sbkube.models.command import Command
 from sbkube.models.release import ReleaseRecord, ReleaseSpec, RenderedChart
 from sbkube.models.resource import Manifest, ResourceKey
 from sbkube.plan import labels
@@ -41,13 +43,40 @@ class DesiredRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class DesiredTask:
+    """A step around an app's own objects: a command, or objects (see `RenderedTask` for `mode`)."""
+
+    name: str
+    command: Command | None = None
+    objects: tuple[Desired, ...] = ()
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredApp:
-    """One app after rendering: own objects (server-side apply by us), and perhaps a release."""
+    """One app after rendering: own objects (server-side apply by us), perhaps a release, and steps around them."""
 
     spec: AppSpec
     rendered: Rendered
     objects: tuple[Desired, ...]
     release: DesiredRelease | None = None
+    before: tuple[DesiredTask, ...] = ()
+    after: tuple[DesiredTask, ...] = ()
+
+    @property
+    def all_objects(self) -> Iterator[Desired]:
+        """Every object that is to be there because of the app."""
+        yield from self.objects
+        yield from self.task_objects
+        if self.release:
+            yield from self.release.objects
+
+    @property
+    def task_objects(self) -> Iterator[Desired]:
+        """Those of its steps."""
+        for task in (*self.before, *self.after):
+            if task.mode != "delete":
+                yield from task.objects
 
 
 def render_all(
@@ -71,7 +100,10 @@ def render_all(
 
     def render(app: AppSpec) -> Rendered | ProjectError:
         try:
-            return APP_TYPES[app.type].render(app, context(app))
+            given = context(app)
+            rendered: Rendered = APP_TYPES[app.type].render(app, given)
+            steps, sources = around(app, given)
+            return replace(rendered, around=steps, sources={**rendered.sources, **sources})
         except ProjectError as error:
             return error
 
@@ -142,6 +174,13 @@ class Resolver:
             for d in found
             if d is not None
         )
+
+    def task(self, app: AppSpec, task: RenderedTask) -> DesiredTask:
+        """A step with its objects; what is patched or deleted is not ours and gets no labels."""
+        if task.mode in ("patch", "delete"):
+            found = (self._place(app, m) for m in task.manifests)
+            return DesiredTask(task.name, task.command, tuple(d for d in found if d is not None), task.mode)
+        return DesiredTask(task.name, task.command, self.own(app, task.manifests), task.mode)
 
     def released(self, app: AppSpec, manifests: Sequence[Manifest], spec: ReleaseSpec) -> tuple[Desired, ...]:
         """Objects of a release: as Helm will send them."""
@@ -230,7 +269,7 @@ def resolve(
     config: ProjectConfig, rendered: Sequence[tuple[AppSpec, Rendered]], world: Surroundings, index: ReleaseIndex
 ) -> list[DesiredApp]:
     """Everything the project wants; raises ProjectError with all unknown kinds and all objects wanted twice."""
-    resolver = Resolver(config, world, [m for _, r in rendered for m in r.own_manifests])
+    resolver = Resolver(config, world, [m for _, r in rendered for m in (*r.own_manifests, *_of_tasks(r))])
     for app, result in rendered:
         if result.release is not None:
             resolver.templates(app, result.manifests)
@@ -241,18 +280,25 @@ def resolve(
             spec = replace(result.release, labels=labels.ownership(config.name, app.name))
             current = index.get(spec.namespace, spec.name)
             release = DesiredRelease(spec, result.chart, resolver.released(app, result.manifests, spec), current)
-        apps.append(DesiredApp(app, result, resolver.own(app, result.own_manifests), release))
+        own, steps = resolver.own(app, result.own_manifests), result.around
+        before, after = (tuple(resolver.task(app, task) for task in g) for g in (steps.before, steps.after))
+        apps.append(DesiredApp(app, result, own, release, before, after))
     problems = [*resolver.problems, *_duplicates(apps)]
     if problems:
         raise ProjectError("the project cannot be deployed to this cluster", problems=problems)
     return apps
 
 
+def _of_tasks(rendered: Rendered) -> Iterator[Manifest]:
+    for task in (*rendered.around.before, *rendered.around.after):
+        yield from task.manifests
+
+
 def _duplicates(apps: Sequence[DesiredApp]) -> list[Problem]:
     seen: dict[tuple[str, str, str, str], Desired] = {}
     problems = []
     for app in apps:
-        for wanted in (*app.objects, *(app.release.objects if app.release else ())):
+        for wanted in app.all_objects:
             first = seen.setdefault(wanted.key.identity, wanted)
             if first is not wanted:
                 problems.append(

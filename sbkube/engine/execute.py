@@ -20,7 +20,7 @@ from sbkube.engine.wait import LiveView, Waiter
 from sbkube.errors import ClusterError, LockLost, RecordLost, SbkubeError, StateError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event, OpState, Outcome
-from sbkube.models.plan import Operation, Plan
+from sbkube.models.plan import Operation, Plan, Verb
 from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Journal
 
@@ -43,7 +43,7 @@ def execute(
     Raises StateError only if nothing was touched; RecordLost if the cluster was changed and the database failed.
     What fails in the cluster is recorded, not raised. `cancel` is Ctrl-C: what is in flight is finished.
     """
-    scrubber, told = Scrubber.of_plan(plan, world.sensitive), world.listener
+    scrubber, told = Scrubber.of_plan(plan, world.sensitive, world.secrets), world.listener
     world = replace(world, listener=lambda event: told(scrubber.event(event)))
     journal = world.ledger.begin(data, plan, lock.info)
     return _Execution(plan, world, lock, cancel, journal, scrubber).run()
@@ -140,7 +140,7 @@ class _Execution:
                 self._hurry.set()
             try:
                 self._heartbeat()
-                self._start(self.schedule.take(), requests, longer)
+                self._start(self._take(), requests, longer)
             except LockLost as error:
                 self._lose(error)
             if self._running:
@@ -172,15 +172,23 @@ class _Execution:
         for op in batch:
             self._running += 1
             self._emit("operation.started", app=op.app, subject=op.id)
-            pool = longer if op.verb.helm or not op.verb.writes else requests
+            quick = op.verb.writes and not op.verb.helm and op.verb is not Verb.RUN
+            pool = requests if quick else longer
             pool.submit(self._work, op)
+
+    def _take(self) -> Sequence[Operation]:
+        """What may start now; what was only for the case of a failure, and is not needed, ends its app."""
+        batch = self.schedule.take()
+        for app in self.schedule.unneeded():
+            self._end_app(app)
+        return batch
 
     def _work(self, op: Operation) -> None:
         """In a worker thread: act, and hand over what came of it, a bug included."""
         started = self.world.clock.now()
         try:
             if op.verb.writes:
-                outcome = perform(op, Hands(self.world, self.lock, self._abort))
+                outcome = perform(op, self._hands())
             else:
                 outcome = Waiter(self.world, self._view, self._hurry).wait(op)
         except BaseException as bug:  # noqa: BLE001 - raised again by the main thread, which would wait for ever
@@ -189,6 +197,10 @@ class _Execution:
             now = self.world.clock.now()
             outcome = Outcome(op.id, OpState.FAILED, started, now, reason="Bug", message=text)
         self._queue.put((op, self.scrubber.outcome(outcome)))
+
+    def _hands(self) -> Hands:
+        record = self.journal.record
+        return Hands(self.world, self.lock, self._abort, record.deployment_id, record.command)
 
     def _collect(self) -> None:
         """Take everything that has arrived, and record it in one transaction."""
@@ -214,6 +226,8 @@ class _Execution:
         self._emit(
             "operation.ended", app=op.app, subject=op.id, status=outcome.state.value, message=outcome.message
         )
+        if outcome.output or (outcome.ok and outcome.reason):
+            self._keep_output(op, outcome)
         if not outcome.ok:
             self._errors.setdefault(op.app, outcome.message)
             if self._first_error is None:
@@ -223,6 +237,17 @@ class _Execution:
             self._attach()
         self._skip(self.schedule.end(op, ok=outcome.ok))
         self._end_app(op.app)
+
+    def _keep_output(self, op: Operation, outcome: Outcome) -> None:
+        """What a command said, and a warning where its failure is not one of its app."""
+        name = op.key.name if op.key else op.id
+        said = {"detail": outcome.output}
+        if outcome.output:
+            told = Event("command.output", outcome.ended, op.app, name, "", outcome.message, said)
+            self.journal.event(told)
+            self.world.listener(told)
+        if outcome.ok and outcome.reason:
+            self.journal.event(self._emit("warning", app=op.app, message=outcome.message))
 
     def _keep_evidence(self, op: Operation, outcome: Outcome) -> None:
         lines = [outcome.message]
@@ -316,5 +341,5 @@ class _Execution:
         except StateError as also:
             self._emit("warning", message=f"the deployment could not be marked as ended: {also}")
 
-    def _emit(self, kind: str, **fields: str) -> None:
-        self.world.emit(kind, **fields)
+    def _emit(self, kind: str, **fields: str) -> Event:
+        return self.world.emit(kind, **fields)

@@ -24,6 +24,8 @@ class Hands:
     world: Surroundings
     lock: Lock
     cancel: CancelToken
+    deployment: str = ""  # public id of the deployment that is running
+    command: str = ""  # what the user called: apply, rollback …
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Done:
     previous: ReleaseRecord | None = None
     objects: tuple[ObjectImages, ...] = ()
     note: str = ""
+    reason: str = ""  # why something that went on is still worth a warning
+    output: str = ""
 
 
 def planned_before(operation: Operation) -> Mapping[str, Any] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sbkube.apps.base import AppSpec
+from sbkube.apps.base import AppSpec, Around
 from sbkube.config.model import ProjectConfig
+from sbkube.engine.around import Surrounded, compare_tasks, project_hooks, surround
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.derived import in_order
 from sbkube.engine.desired import Desired, DesiredApp, render_all, resolve
@@ -47,12 +48,14 @@ PASSIVE = frozenset(
 class Selection:
     """What a command is restricted to: apps, or `PHASE/` for all of a phase; empty means everything.
 
-    `no_prune` says why nothing may be pruned, `prune` is False where nobody wants it.
+    `no_prune` says why nothing may be pruned, `prune` is False where nobody wants it. `hooks` are the stages whose
+    hooks of the whole project are run.
     """
 
     apps: tuple[str, ...] = ()
     no_prune: str = ""
     prune: bool = True
+    hooks: tuple[str, ...] = ("apply", "deploy")
 
 
 def target_of(config: ProjectConfig, world: Surroundings) -> LockTarget:
@@ -130,6 +133,7 @@ class Preparation:
         self._refuse_dropped(apps)
         if self.config.settings.prune and selection.prune:
             apps = self._pruned(apps, selection)
+        apps = project_hooks(self.config, apps, selection.hooks)
         depends = {a.name: a.depends_on for a in apps}
         settings = self.config.settings
         turns = in_turn(self.config, depends)
@@ -148,7 +152,7 @@ class Preparation:
 
     def _refuse_dropped(self, apps: Sequence[AppPlan]) -> None:
         """An upgrade in which Helm would delete what one of our own apps wants."""
-        own = {d.key.identity: d for app in self.wanted for d in app.objects}
+        own = {d.key.identity: d for app in self.wanted for d in (*app.objects, *app.task_objects)}
         problems = [
             Problem(
                 f"{app.name}: the chart has no {change.key} any more, so Helm would delete what app "
@@ -168,7 +172,7 @@ class Preparation:
         """Objects of our own that releases still hold which this plan takes away."""
         if not (self.config.settings.prune and selection.prune) or selection.no_prune:
             return frozenset()
-        own = {d.key.identity for app in self.wanted for d in app.objects}
+        own = {d.key.identity for app in self.wanted for d in (*app.objects, *app.task_objects)}
         stale = stale_releases(self, selection.apps)
         return frozenset(key.identity for keys in from_releases(stale, own).values() for key in keys)
 
@@ -181,9 +185,7 @@ class Preparation:
 
     def _objects(self) -> Iterable[Desired]:
         for app in self.wanted:
-            yield from app.objects
-            if app.release:
-                yield from app.release.objects
+            yield from app.all_objects
 
     def _own_namespaces(self) -> frozenset[str]:
         """Namespaces that the project's own manifests create and that do not exist yet."""
@@ -195,9 +197,10 @@ class Preparation:
         """Missing namespaces that sbkube has to create → the first app that needs each."""
         first: dict[str, AppSpec] = {}
         for app in self.wanted:
-            used = [d.key.namespace for d in app.objects if d.key.namespace]
+            used = [d.key.namespace for d in app.all_objects]
+            used += [app.spec.namespace or ""] if app.rendered.around != Around() else []
             if app.release:
-                used += [app.release.spec.namespace, *(d.key.namespace for d in app.release.objects)]
+                used.append(app.release.spec.namespace)
             for namespace in used:
                 if namespace:
                     first.setdefault(namespace, app.spec)
@@ -232,7 +235,8 @@ class Preparation:
         terms = Terms(self.new_namespaces, force=force, handed=self.from_helm)
         compared = self.comparer.compare_all([*created, *app.objects], terms)
         refused = [c for c in compared if c.problems]
-        steps = [step for c in compared for step in object_steps(app.spec.name, c)]
+        first = [step for c in compared[: len(created)] for step in object_steps(app.spec.name, c)]
+        steps = [step for c in compared[len(created) :] for step in object_steps(app.spec.name, c)]
         changes = [c.change for c in compared]
         if app.release:
             inject = scope.labels_charts_of(app.spec)
@@ -246,9 +250,18 @@ class Preparation:
             steps.extend(release.steps)
             changes.extend(release.changes)
             refused.extend(release.refused)
-        awaits = self._awaits(app, changes, bool(steps))
+        awaits = self._awaits(app, changes, bool(first or steps))
         timeout = app.spec.timeout or scope.settings.timeout
+        if app.rendered.around == Around():
+            operations = assemble(app.spec.name, [*first, *steps], awaits, timeout)
+            return self._app_plan(app, changes, operations), refused
         operations = assemble(app.spec.name, steps, awaits, timeout)
+        tasks = compare_tasks(app, self.comparer, self.live, terms, object_steps)
+        for task in tasks:
+            changes += [c.change for c in task.compared] or [c for s in task.steps for c in s.operation.changes]
+            refused += [c for c in task.compared if c.problems]
+        around = Surrounded(app, tasks, tuple(step.operation for step in first), timeout)
+        operations = surround(around, operations, lambda c, w: self._awaits(app, c, w))
         return self._app_plan(app, changes, operations), refused
 
     def _namespace(self, app: AppSpec, name: str) -> Desired:
@@ -258,7 +271,7 @@ class Preparation:
 
     def _awaits(self, app: DesiredApp, changes: Sequence[Change], writes: bool) -> list[ResourceKey]:
         """What must become ready before the app counts as done; Helm waits for its own objects when it acts."""
-        own = {d.key for d in app.objects}
+        own = {d.key for d in (*app.objects, *app.task_objects)}
         released = app.release is not None and app.release.spec.wait
         result = []
         for change in changes:

@@ -113,7 +113,7 @@ def _wanted_by_others(run: Preparation, selection: Collection[str]) -> Wanted | 
     except ProjectError as error:
         run.warnings.append(f"nothing is pruned, since other apps may want it and cannot be rendered: {error}")
         return None
-    keys = [d.key for app in desired for d in (*app.objects, *(app.release.objects if app.release else ()))]
+    keys = [d.key for app in desired for d in app.all_objects]
     namespaces = {("", "Namespace", "", key.namespace) for key in keys if key.namespace}
     specs = [app.release.spec for app in desired if app.release]
     return Wanted(

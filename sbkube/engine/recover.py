@@ -43,7 +43,7 @@ def settlement(detail: DeploymentDetail, world: Surroundings) -> list[Outcome]:
 
 def settle_object(row: ResourceRecord, world: Surroundings) -> Outcome:
     """What became of one intent on one object."""
-    live = world.cluster.get(row.key)
+    live = world.cluster.get(row.key) if row.verb != Verb.RUN else None
     verdict = RULES[Verb(row.verb)](row, live, world)
     now = world.clock.now()
     return Outcome(
@@ -225,6 +225,10 @@ def _hooked(row: ResourceRecord, live: Json | None, world: Surroundings) -> Verd
     return _not_started("or while the hook was running")
 
 
+def _cut_off(row: ResourceRecord, live: Json | None, world: Surroundings) -> Verdict:
+    return Verdict(OpState.ABANDONED, "cut off before its end: nobody knows how much of it was done")
+
+
 RULES: Mapping[Verb, Callable[[ResourceRecord, Json | None, Surroundings], Verdict]] = {
     Verb.APPLY: _applied,
     Verb.CREATE: _put_back,
@@ -237,4 +241,6 @@ RULES: Mapping[Verb, Callable[[ResourceRecord, Json | None, Surroundings], Verdi
     Verb.FORGET: _forgotten,
     Verb.LABEL: _labelled,
     Verb.HOOK: _hooked,
+    Verb.PATCH: _applied,
+    Verb.RUN: _cut_off,
 }

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from sbkube.apps.charts import load_chart
+from sbkube.engine.commands import command_of
 from sbkube.engine.compare import Live
 from sbkube.engine.continuation import chained, repair, told
 from sbkube.engine.hooks import at_work
 from sbkube.engine.repair import Repairs
 from sbkube.engine.settling import cut_off
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import ClusterError, DeploymentNotFound, PlanRefused, Problem, SbkubeError
+from sbkube.errors import ClusterError, DeploymentNotFound, PlanRefused, Problem, SbkubeError, UsageError
 from sbkube.models.deployment_state import (
     DeploymentDetail,
     DeploymentStatus,
@@ -37,14 +38,26 @@ from sbkube.ports import Json
 AGAIN = "`sbkube apply` plans anew from what is there now"
 
 
-def plan_resume(world: Surroundings, target: LockTarget, detail: DeploymentDetail) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person has decided about commands that were cut off or failed, by their names, and which commands
+    (digests) the project holds."""
+
+    rerun: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+
+
+def plan_resume(
+    world: Surroundings, target: LockTarget, detail: DeploymentDetail, choices: Choices = Choices()
+) -> Plan:
     """What is left to do of an interrupted deployment that has been settled.
 
     Raises StateError when the recorded plan cannot be decrypted here, and PlanRefused with everything that others
     have changed since.
     """
     plan = world.ledger.plan(detail.deployment.deployment_id)
-    return _Resume(world, target, detail, plan).plan()
+    return _Resume(world, target, detail, plan, choices).plan()
 
 
 def resumable(world: Surroundings, target: LockTarget, reference: str = "") -> DeploymentDetail | None:
@@ -87,8 +100,17 @@ class _Left:
 
 
 class _Resume:
-    def __init__(self, world: Surroundings, target: LockTarget, detail: DeploymentDetail, recorded: Plan) -> None:
+    def __init__(
+        self,
+        world: Surroundings,
+        target: LockTarget,
+        detail: DeploymentDetail,
+        recorded: Plan,
+        choices: Choices,
+    ) -> None:
         self._world = world
+        self._choices = choices
+        self._decided: set[str] = set()
         self._recorded = recorded
         self._id = detail.deployment.deployment_id
         self._objects = {row.operation: row for row in detail.resources if row.verb not in (HELM, GIVEN_BACK)}
@@ -101,9 +123,13 @@ class _Resume:
         self._chains: dict[str, tuple[str, ...]] = {}  # an operation → those that stand for it now, in order
 
     def plan(self) -> Plan:
-        self._live.observe(op.key for op in self._recorded.operations if op.key is not None)
+        objects = (op for op in self._recorded.operations if op.verb is not Verb.RUN)
+        self._live.observe(op.key for op in objects if op.key is not None)
         self._live.observe(c.key for op in self._recorded.operations if op.release for c in op.changes)
         apps = [self._app(app) for app in self._recorded.apps]
+        for name in (*self._choices.rerun, *self._choices.skip):
+            if name not in self._decided:
+                raise UsageError(f"no command {name!r} was cut off or failed", hint=f"see: sbkube show {self._id}")
         if self._problems:
             raise PlanRefused(
                 f"deployment {self._id} cannot be gone on with as it was planned; nothing was changed",
@@ -147,9 +173,30 @@ class _Resume:
     def _left_of(self, op: Operation, app: str) -> tuple[Operation, ...]:
         if op.verb is Verb.WAIT:
             return () if app in self._ended else (op,)
+        if op.verb is Verb.RUN:
+            return self._command(op, self._objects.get(op.id))
         if op.verb.helm:
             return self._release(op, self._releases.get(op.id))
         return self._object(op, self._objects.get(op.id))
+
+    def _command(self, op: Operation, row: ResourceRecord | None) -> tuple[Operation, ...]:
+        """One that has ended well is not run again; one that was cut off or failed only if a person says so."""
+        command, name = command_of(op), op.key.name if op.key else op.id
+        if row is not None and row.state is OpState.APPLIED:
+            return ()
+        if row is not None:
+            self._decided.add(name)
+        if command.digest not in self._choices.known and name not in self._choices.skip:
+            self._problem(op, f"the project does not hold this command any more: {command.title}")
+            return ()
+        if row is None:
+            return (op,)
+        if name in self._choices.skip:
+            return ()
+        if name not in self._choices.rerun:
+            how = "failed" if row.state is OpState.FAILED else "was cut off: nobody knows how much of it was done"
+            self._problem(op, f"it {how}: {command.title}", f"--rerun {name}, or --skip {name}")
+        return (op,)
 
     def _object(self, op: Operation, row: ResourceRecord | None) -> tuple[Operation, ...]:
         if row is not None and row.state is OpState.APPLIED:
@@ -334,6 +381,7 @@ RULES: Mapping[Verb, Any] = {
     Verb.FORGET: _Resume.as_planned,
     Verb.LABEL: _Resume.as_planned,
     Verb.HOOK: _Resume.hook,
+    Verb.PATCH: _Resume.apply,
 }
 
 

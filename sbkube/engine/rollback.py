@@ -7,6 +7,7 @@ from sbkube.engine.draft import Draft
 from sbkube.engine.prepare import target_of
 from sbkube.engine.surroundings import Surroundings
 from sbkube.engine.undo import Undo, choose, refuse_unknown, restricted
+from sbkube.engine.undo_commands import plan_commands
 from sbkube.engine.undo_objects import ObjectUndo
 from sbkube.engine.undo_releases import ReleaseUndo
 from sbkube.errors import PlanRefused
@@ -21,6 +22,7 @@ def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Pla
     draft = Draft(config, world, target, restricted(undo, details))
     ReleaseUndo(draft, details).plan()
     ObjectUndo(draft, details).plan()
+    plan_commands(draft, details, automatic=undo.automatic)
     if draft.problems:
         raise PlanRefused("the rollback needs a decision", problems=draft.problems)
     apps = draft.apps()

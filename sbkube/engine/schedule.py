@@ -44,6 +44,7 @@ class Schedule:
             self._open[op.app] += 1
         self._begun: set[str] = set()
         self._stopped = False
+        self._unneeded: list[str] = []
         self.closed = False
 
     @property
@@ -55,11 +56,12 @@ class Schedule:
         """All operations that may start now; they count as running from here on."""
         if self.closed:
             return []
+        self._drop_unneeded()
         taken: list[Operation] = []
         later: list[str] = []
         for name in self._ready:
             op = self._operations[name]
-            if self._may_begin(op.app):
+            if op.on_failure or self._may_begin(op.app):
                 self._begun.add(op.app)
                 self._running.add(name)
                 del self._waiting[name]
@@ -67,9 +69,38 @@ class Schedule:
             else:
                 later.append(name)
         self._ready = later
-        if not taken and not self._running and later:
-            self._skip_rest()
-        return taken
+        if taken or self._running or not self._waiting:
+            return taken
+        self._skip_stuck()
+        return self.take() if self._ready else []
+
+    def _skip_stuck(self) -> None:
+        """Nothing may begin any more: what is left is skipped, but for what is done because of that."""
+        for name in [name for name in self._waiting if not self._operations[name].on_failure]:
+            if name in self._waiting:
+                del self._waiting[name]
+                self._settle(name, Fate.SKIPPED)
+        self._ready = [name for name in self._ready if name in self._waiting]
+
+    def _drop_unneeded(self) -> None:
+        """What is only for the case of a failure, and there was none."""
+        while True:
+            found = [n for n in self._ready if self._operations[n].on_failure and not self._failed_before(n)]
+            if not found:
+                return
+            self._ready = [name for name in self._ready if name not in found]
+            for name in found:
+                del self._waiting[name]
+                self._settle(name, Fate.DONE)
+                self._unneeded.append(self._operations[name].app)
+
+    def _failed_before(self, name: str) -> bool:
+        return any(self._fates.get(other) is Fate.FAILED for other in self._operations[name].after)
+
+    def unneeded(self) -> list[str]:
+        """Apps of what was dropped since this was asked last."""
+        found, self._unneeded = self._unneeded, []
+        return found
 
     def _may_begin(self, app: str) -> bool:
         if app in self._begun:
@@ -86,6 +117,7 @@ class Schedule:
 
     def close(self) -> list[Operation]:
         """Start nothing new; returns what will not be done."""
+        self._drop_unneeded()
         self.closed = True
         return self._skip_rest()
 

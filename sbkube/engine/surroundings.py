@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
-from sbkube.ports import Clock, Cluster, HelmPort, Kustomize, LeasePort, Ledger, Listener
+from sbkube.ports import Clock, Cluster, CommandPort, HelmPort, Kustomize, LeasePort, Ledger, Listener
 from sbkube.sources.catalogue import Catalogue
 
 T = TypeVar("T")
@@ -30,7 +30,9 @@ class Surroundings:
     listener: Listener
     catalogue: Catalogue
     kustomize: Kustomize
+    commands: CommandPort
     sensitive: tuple[str, ...] = ()  # path globs of values that are never shown
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # values that are secret, whoever says them
 
     def emit(self, kind: str, **fields: Any) -> Event:
         """Tell the listener, and give the event back for the record."""

@@ -18,7 +18,7 @@ def template(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...], 
     redactor = Redactor(key, config.settings.sensitive)
     parts = []
     for app in resolve(config, render_all(config, chosen, world, index), world, index):
-        for item in (*app.objects, *(app.release.objects if app.release else ())):
+        for item in app.all_objects:
             source = f" {item.source}" if item.source else ""
             text = yaml.safe_dump(redactor.body(item.body), sort_keys=False, allow_unicode=True)
             parts.append(f"# app {app.spec.name}:{source}\n{text}")

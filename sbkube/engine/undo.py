@@ -28,7 +28,8 @@ class Undo:
     """What to roll back: to the state before `reference`, or to the one that `to` left; neither: the newest.
 
     `apps` restricts it to these; `scope` to those that did not succeed (`app`) or to their phases (`phase`).
-    `force` goes over what others have changed since, `consent` deletes what holds data.
+    `force` goes over what others have changed since, `consent` deletes what holds data. `automatic`: it is a
+    failed run that undoes itself.
     """
 
     reference: str = ""
@@ -37,6 +38,7 @@ class Undo:
     force: bool = False
     consent: bool = False
     scope: str = "all"
+    automatic: bool = False
 
 
 def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[DeploymentDetail, ...]:
@@ -95,7 +97,7 @@ def _phase(app: str) -> str:
 
 def changed_something(detail: DeploymentDetail) -> bool:
     """An operation of the deployment took effect."""
-    if any(took_effect(row) for row in detail.resources):
+    if any(took_effect(row) or undoes(row) for row in detail.resources):
         return True
     return any(row.state is OpState.APPLIED or _begun(row) for row in detail.releases)
 
@@ -108,4 +110,11 @@ def _begun(row: HelmReleaseRecord) -> bool:
 
 def took_effect(row: ResourceRecord) -> bool:
     """The cluster is different because of it: it was done, or it failed and left an object that was seen."""
+    if row.verb == Verb.RUN:
+        return False  # nobody knows what a command does
     return row.state is OpState.APPLIED or (row.after is not None and row.before != row.after)
+
+
+def undoes(row: ResourceRecord) -> bool:
+    """It is a command that was begun, and that names commands that undo it."""
+    return row.verb == Verb.RUN and not row.state.open and bool((row.intent or {}).get("undo"))

@@ -56,6 +56,7 @@ class Outcome:
     release: ReleaseRecord | None = None
     previous: ReleaseRecord | None = None
     objects: tuple[ObjectImages, ...] = ()
+    output: str = field(default="", repr=False)  # of a command
 
     @property
     def ok(self) -> bool:

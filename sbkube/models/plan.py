@@ -33,6 +33,8 @@ class Verb(StrEnum):
     HELM_GIVE_BACK = "helm_give_back"  # the opposite: no record of the release has our labels any more
     HELM_REPAIR = "helm_repair"  # mark the revision of an action that was cut off as failed
     HOOK = "hook"  # run one hook that a Helm action, cut off, had not finished
+    PATCH = "patch"  # server-side apply of some fields of an object that is not ours
+    RUN = "run"  # run a command of the project; `desired` is the command
     WAIT = "wait"  # until every key of `awaits` is ready; changes nothing
 
     @property
@@ -55,8 +57,10 @@ class Verb(StrEnum):
 HELM = "helm"
 GIVEN_BACK = "helm_given_back"
 
-# What these touch is Helm's, or gone: it is not an object of ours that could be deleted or put back.
-BESIDE = frozenset({HELM, GIVEN_BACK, Verb.LABEL.value, Verb.CLEAR.value, Verb.FORGET.value, Verb.HOOK.value})
+# What these touch is Helm's, or gone, or no object at all: nothing of ours that could be deleted or put back.
+BESIDE = frozenset(
+    {HELM, GIVEN_BACK, *(v.value for v in (Verb.LABEL, Verb.CLEAR, Verb.FORGET, Verb.HOOK, Verb.RUN))}
+)
 
 
 class Effect(StrEnum):
@@ -116,8 +120,9 @@ class Operation:
     """One step of a plan.
 
     `id` is stable: `APP/VERB/KIND/NAMESPACE/NAME`. `needs` must have succeeded before; `after` must only have
-    ended. `uid` and `resource_version` are those of the live object that was planned against. `changes` are
-    the objects of a release for Helm verbs, else the one object. `timeout` is in seconds.
+    ended. One `on_failure` is done only if something that it comes after has failed. `uid` and
+    `resource_version` are those of the live object that was planned against. `changes` are the objects of a
+    release for Helm verbs, else the one object. `timeout` is in seconds.
     """
 
     id: str
@@ -138,6 +143,7 @@ class Operation:
     timeout: float = 600.0
     source: Place | None = None
     sensitive: bool = False
+    on_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +194,13 @@ class Plan:
 
     @property
     def writes(self) -> bool:
-        """Something would change the cluster."""
+        """Something would change the cluster, or may do so: a command is run."""
         return any(op.verb.writes for op in self.operations)
+
+    @property
+    def pending(self) -> bool:
+        """Something is not as it should be. Commands that are run each time do not count."""
+        return any(op.verb.writes and op.verb is not Verb.RUN for op in self.operations)
 
     def counts(self) -> dict[str, int]:
         """Objects per effect, every effect present: the summary line."""

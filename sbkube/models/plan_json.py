@@ -122,6 +122,7 @@ def operation_to_json(op: Operation, hook: Hook = as_it_is) -> Json:
         "timeout": op.timeout,
         "source": _place_to_json(op.source),
         "sensitive": op.sensitive,
+        **({"on_failure": True} if op.on_failure else {}),
     }
 
 

@@ -185,7 +185,7 @@ def link_apps(
         hard = tuple(dict.fromkeys(tail for dep in depends_on.get(app, ()) for tail in tails.get(dep, ())))
         soft = tuple(dict.fromkeys(tail for one in (turns or {}).get(app, ()) for tail in ended.get(one, ())))
         linked[app] = tuple(
-            replace(op, needs=(*hard, *op.needs), after=soft) if not op.needs else op for op in own
+            op if op.needs or op.on_failure else replace(op, needs=(*hard, *op.needs), after=soft) for op in own
         )
         ends = _ends(own)
         tails[app] = ends or hard
@@ -205,7 +205,7 @@ def link_foundations(operations: Mapping[str, tuple[Operation, ...]]) -> dict[st
 
 
 def _grounded(operation: Operation, created: Mapping[str, str]) -> Operation:
-    places = {operation.key.namespace} if operation.key else set()
+    places = {operation.key.namespace} if operation.key and operation.verb is not Verb.RUN else set()
     if operation.release is not None:
         places |= {operation.release.namespace, *(change.key.namespace for change in operation.changes)}
     needs = tuple(created[name] for name in sorted(places) if name in created)
@@ -214,7 +214,7 @@ def _grounded(operation: Operation, created: Mapping[str, str]) -> Operation:
 
 def _ends(operations: Sequence[Operation]) -> tuple[str, ...]:
     needed = {need for op in operations for need in op.needs}
-    return tuple(op.id for op in operations if op.id not in needed)
+    return tuple(op.id for op in operations if op.id not in needed and not op.on_failure)
 
 
 def effect_of(change: Change) -> Verb | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sbkube.models.plan import AppPlan, Change, FieldChange, Operation, Plan
+from sbkube.models.plan import AppPlan, Change, FieldChange, Operation, Plan, Verb
 from sbkube.plan import diff
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -104,13 +104,21 @@ class Redactor:
             operations=tuple(self._operation(op) for op in app.operations),
         )
 
+    def desired(self, operation: Operation) -> dict[str, Any] | None:
+        """What an operation sends without secret values; of a command, without what its environment says."""
+        if operation.verb is not Verb.RUN or operation.desired is None:
+            return self.body(operation.desired)
+        env = operation.desired.get("env") or {}
+        hidden = {k: v if k.startswith("SBKUBE_") else self.mask(v) for k, v in env.items()}
+        return {**operation.desired, "env": hidden}
+
     def _operation(self, operation: Operation) -> Operation:
         release = operation.release
         if release is not None:
             release = replace(release, values={name: self.mask(value) for name, value in release.values.items()})
         return replace(
             operation,
-            desired=self.body(operation.desired),
+            desired=self.desired(operation),
             changes=tuple(self.change(c) for c in operation.changes),
             release=release,
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sbkube.errors import Problem
-from sbkube.models.plan import AppPlan, Change, Effect, FieldChange, Operation, Plan
+from sbkube.models.plan import AppPlan, Change, Effect, FieldChange, Operation, Plan, Verb
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import classify, diff, fieldset
@@ -128,7 +128,7 @@ def _operation(op: Operation, sealer: Sealer) -> Json:
         "id": op.id,
         "verb": op.verb.value,
         "key": op.key.to_json() if op.key else None,
-        "desired": sealer.body(op.desired),
+        "desired": _placeless(sealer.desired(op), op),
         "needs": list(op.needs),
         "after": list(op.after),
         "uid": op.uid,
@@ -139,6 +139,11 @@ def _operation(op: Operation, sealer: Sealer) -> Json:
         "awaits": [key.to_json() for key in op.awaits],
         "timeout": op.timeout,
     }
+
+
+def _placeless(desired: Json | None, op: Operation) -> Json | None:
+    """A command is the same in every checkout of the project."""
+    return {**desired, "folder": ""} if desired and op.verb is Verb.RUN else desired
 
 
 def _release(spec: ReleaseSpec, sealer: Sealer) -> Json:

@@ -18,7 +18,7 @@ from typing import Any
 from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.health import Culprit
 from sbkube.models.outcome import Event, Outcome
-from sbkube.models.plan import Plan
+from sbkube.models.plan import Plan, Verb
 from sbkube.plan.redact import LAST_APPLIED, is_secret, matches
 
 HIDDEN = "(masked)"
@@ -85,6 +85,11 @@ def _telling_values(values: Mapping[str, Any]) -> Iterator[str]:
             yield from _telling_values(value)
 
 
+def telling(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Values of environment variables whose names say that they are secret."""
+    return tuple(_telling_values(environ))
+
+
 class Scrubber:
     """Replaces every occurrence of known values by `(masked)`."""
 
@@ -94,9 +99,9 @@ class Scrubber:
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if known else None
 
     @classmethod
-    def of_plan(cls, plan: Plan, globs: Sequence[str] = ()) -> Scrubber:
-        """For everything that a plan sends or has seen."""
-        return cls(_of_plan(plan, globs))
+    def of_plan(cls, plan: Plan, globs: Sequence[str] = (), known: Iterable[str] = ()) -> Scrubber:
+        """For everything that a plan sends or has seen, and what else is known to be secret."""
+        return cls([*known, *_of_plan(plan, globs)])
 
     @classmethod
     def of_object(
@@ -123,7 +128,11 @@ class Scrubber:
             return outcome
         culprit = self._culprit(outcome.culprit) if outcome.culprit else None
         return replace(
-            outcome, message=self.text(outcome.message), reason=self.text(outcome.reason), culprit=culprit
+            outcome,
+            message=self.text(outcome.message),
+            reason=self.text(outcome.reason),
+            output=self.text(outcome.output),
+            culprit=culprit,
         )
 
     def event(self, event: Event) -> Event:
@@ -151,6 +160,8 @@ def _of_plan(plan: Plan, globs: Sequence[str]) -> Iterator[str]:
             yield from secret_values(body)
             yield from named_values(body, globs)
         for op in app.operations:
+            if op.verb is Verb.RUN and op.desired:
+                yield from _telling_values(op.desired.get("env") or {})
             if op.release is not None:
                 yield from _telling_values(op.release.values)
                 yield from named_values(op.release.values, globs)

@@ -123,6 +123,8 @@ _WORDS = {
     "handover": "handed over",
     "clear": "cleared",
     "forget": "forgotten",
+    "run": "run",
+    "patch": "patched",
 }
 
 
@@ -148,7 +150,7 @@ def _why(state: OpState, reason: str, message: str, ink: Ink) -> str:
 
 
 def evidence(events: Sequence[EventRecord], ink: Ink) -> str:
-    """Warnings and failure evidence that were kept, oldest first, or nothing."""
+    """Warnings, output of commands and failure evidence that were kept, oldest first, or nothing."""
     if not events:
         return ""
     lines = [ink.bold("Evidence") + ink.dim(f"  ({plural(len(events), 'message')})")]
@@ -156,7 +158,7 @@ def evidence(events: Sequence[EventRecord], ink: Ink) -> str:
         stamp = event.created_at.astimezone().strftime("%H:%M:%S")
         subject = event.subject if event.subject and not event.message.startswith(event.subject) else ""
         text = f"{subject}: {event.message}" if subject else event.message
-        style = "yellow" if event.kind == "warning" else "red"
+        style = {"warning": "yellow", "command.output": "dim"}.get(event.kind, "red")
         lines.append(
             f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
         )

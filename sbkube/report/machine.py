@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sbkube.errors import ClusterError, Place, ProjectError, SbkubeError
+from sbkube.models.command import Command
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
     DeploymentDetail,
@@ -22,7 +23,7 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.health import Health
-from sbkube.models.plan import AppPlan, Change, Plan
+from sbkube.models.plan import AppPlan, Change, Operation, Plan, Verb
 from sbkube.report.detail import did
 from sbkube.report.masking import masked_field
 from sbkube.report.shapes import CheckLike, StatusLike
@@ -92,7 +93,7 @@ def plan(value: Plan) -> Document:
         "cluster_uid": value.cluster_uid,
         "purpose": value.purpose,
         "parent": value.parent or None,
-        "changes_pending": value.writes,
+        "changes_pending": value.pending,
         "summary": value.counts(),
         "apps": [_app_plan(app) for app in value.apps],
         "warnings": list(value.warnings),
@@ -101,6 +102,7 @@ def plan(value: Plan) -> Document:
 
 def _app_plan(app: AppPlan) -> Document:
     helm = [op for op in app.operations if op.verb.helm]
+    commands = [op for op in app.operations if op.verb is Verb.RUN]
     return {
         "name": app.name,
         "type": app.type,
@@ -110,7 +112,19 @@ def _app_plan(app: AppPlan) -> Document:
         "helm": [
             {"verb": o.verb.value, "revision": o.revision, "target_revision": o.target_revision} for o in helm
         ],
+        "commands": [_command(op) for op in commands],
         "changes": [_change(change) for change in app.changes],
+    }
+
+
+def _command(operation: Operation) -> Document:
+    command = Command.from_json(operation.desired or {})
+    return {
+        "name": command.name,
+        "kind": command.kind.value,
+        "hook": command.hook,
+        "text": command.text,
+        "only_after_failure": operation.on_failure,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sbkube.models.command import Command
 from sbkube.models.plan import AppPlan, Cause, Change, Effect, FieldChange, Operation, Plan, Verb
 from sbkube.report.diff import unified
 from sbkube.report.ink import Ink
@@ -64,7 +65,7 @@ def summary(plan: Plan, ink: Ink | None = None) -> str:
 
 def _app(app: AppPlan, view: PlanView) -> str:
     shown = [change for change in app.changes if view.unchanged or change.effect is not Effect.UNCHANGED]
-    releases = [line for op in app.operations if (line := _release(op, view.ink))]
+    releases = [line for op in app.operations if (line := _release(op, view.ink) or _command(op, view.ink))]
     if not shown and not releases and not app.notes:
         return ""
     lines = [_app_title(app, view.ink), *releases]
@@ -99,6 +100,16 @@ def _release(op: Operation, ink: Ink) -> str:
         Verb.HELM_REPAIR: lambda: f"mark revision {op.revision}, which was cut off, as failed",
     }
     return "  " + ink.paint(f"* {text[op.verb]()}", "blue")
+
+
+def _command(op: Operation, ink: Ink) -> str:
+    """What is run, asked or waited for, in the order in which it comes."""
+    if op.verb is not Verb.RUN:
+        return ""
+    command = Command.from_json(op.desired or {})
+    when = " after a failure" if op.on_failure else ""
+    hook = "" if command.hook in ("exec", "hook") else f"{command.hook}{when}: "
+    return "  " + ink.paint(f"* {hook}{clip(command.title, 90)}", "blue")
 
 
 def _change(change: Change, view: PlanView) -> list[str]:

@@ -8,11 +8,13 @@ wait for each other instead of failing half-way.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
@@ -23,6 +25,8 @@ from sbkube.state.failures import translated
 
 URL_VARIABLE = "SBKUBE_STATE_URL"
 BUSY_SECONDS = 10.0
+STARTING_SECONDS = 10.0
+_STARTING = re.compile(r"database system is (starting up|in recovery mode|not yet accepting|not accepting)")
 READ_ONLY = "sbkube_read_only"
 _WAIT_FOR_DISK = (
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
@@ -82,7 +86,20 @@ def connect(location: Location) -> Engine:
     except ImportError as error:  # also of a psycopg that finds no libpq
         raise ToolMissing("PostgreSQL needs psycopg", hint="pip install 'sbkube[postgres]'") from error
     event.listen(engine, "begin", _durable)
+    event.listen(engine, "do_connect", _patiently)
     return engine
+
+
+def _patiently(dialect: Any, record: Any, args: Any, words: Any) -> Any:
+    """A server that is just starting, or recovers from a crash, is waited for."""
+    deadline = time.monotonic() + STARTING_SECONDS
+    while True:
+        try:
+            return dialect.connect(*args, **words)
+        except dialect.loaded_dbapi.OperationalError as error:
+            if not _STARTING.search(str(error)) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def prepare_file(file: Path) -> None:

@@ -144,7 +144,7 @@ def _exists(row: Any) -> bool:
 def _recorded(row: Any) -> Recorded:
     return Recorded(
         app=row.app_name,
-        verb=row.verb,
+        verb=KEPT if row.verb == Verb.PATCH else row.verb,
         uid=row.uid,
         resource_version=row.resource_version_after,
         intent=row.intent_digest,

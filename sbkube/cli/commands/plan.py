@@ -29,7 +29,7 @@ def _run(session: Session, target: str | None, name: str, **how: Any) -> int:
             say_saved(session, out)
         else:
             session.emit(name, lambda: machine.plan(masked) | saved, str)
-        return PENDING if how["exit_status"] and plan.writes else 0
+        return PENDING if how["exit_status"] and plan.pending else 0
 
 
 @click.command("diff", cls=Command)

@@ -12,11 +12,18 @@ from sbkube.cli.session import Session
 
 @click.command("resume", cls=Command)
 @click.argument("reference", metavar="[ID]", required=False, default="")
+@click.option(
+    "--rerun", multiple=True, metavar="NAME", help="Run this command again, which was cut off or failed."
+)
+@click.option("--skip", multiple=True, metavar="NAME", help="Go on without this command.")
 @wait_for_lock
-def resume(session: Session, reference: str, wait_for_lock: str | None) -> int:
+def resume(
+    session: Session, reference: str, rerun: tuple[str, ...], skip: tuple[str, ...], wait_for_lock: str | None
+) -> int:
     """Go on with the newest interrupted deployment: the same plan, less what had taken effect.
 
-    Hooks and Helm actions that had finished are not run twice. Where others have changed objects since, they are
+    Commands, hooks and Helm actions that had finished are not run twice. A command that was cut off is not run
+    again by itself: --rerun or --skip says what becomes of it. Where others have changed objects since, they are
     listed and nothing is done.
     """
     from sbkube.errors import UsageError
@@ -26,7 +33,7 @@ def resume(session: Session, reference: str, wait_for_lock: str | None) -> int:
     with session.project() as project:
 
         def go() -> int:
-            plan = project.plan_resume(reference)
+            plan = project.plan_resume(reference, rerun=rerun, skip=skip)
             if plan is None:
                 session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
                 return 0

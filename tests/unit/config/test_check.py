@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sbkube.apps.yaml import YamlSpec
 from sbkube.config.check import build, dotted, known_keys
-from sbkube.config.model import StateSettings, TopLevel
+from sbkube.config.model import StateSettings
 from sbkube.errors import Problem
 from sbkube.sources.yaml_reader import read_one
 
@@ -39,5 +39,5 @@ def test_empty_values_count_as_not_given() -> None:
 
 
 def test_keys_are_either_supported_or_not_yet() -> None:
-    for model in (StateSettings, TopLevel):
+    for model in (StateSettings,):
         assert not model.not_yet & model.model_fields.keys()

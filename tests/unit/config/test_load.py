@@ -210,9 +210,7 @@ def test_hints(tmp_path: Path, text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("hooks: {}", "2:1 hooks is not supported by this version of sbkube"),
-        ("apps: {a: {type: noop, hooks: {}}}", "2:24 apps.a.hooks is not supported by this version of sbkube"),
-        ("apps: {a: {type: exec}}", '2:18 apps.a: the type "exec" is not supported by this version of sbkube'),
+        ("apps: {a: {type: noop, context: x}}", "2:24 apps.a.context is not supported by this version of sbkube"),
         (
             "settings: {state: {retention: 1}}",
             "2:20 settings.state.retention is not supported by this version of sbkube",

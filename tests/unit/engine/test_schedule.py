@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sbkube.engine.schedule import Fate, Schedule
 from sbkube.models.plan import AppPlan, Operation, Plan, Verb
 
@@ -71,4 +73,37 @@ def test_close_skips_everything_that_has_not_started() -> None:
     assert _names(schedule.close()) == ["a/2"]
     assert not schedule.finished
     schedule.end(running, ok=True)
+    assert schedule.finished
+
+
+def _with_rescue(needs: dict[str, list[str]], rescue: str) -> Schedule:
+    """The operation `rescue` is only for the case that one of the others has failed."""
+    plan = _plan({**needs, rescue: []}, after={rescue: list(needs)})
+    apps = tuple(
+        replace(app, operations=tuple(replace(op, on_failure=op.id == rescue) for op in app.operations))
+        for app in plan.apps
+    )
+    return Schedule(replace(plan, apps=apps))
+
+
+def test_what_is_for_a_failure_is_dropped_when_all_went_well() -> None:
+    schedule = _with_rescue({"a/1": []}, "a/rescue")
+    (first,) = schedule.take()
+    schedule.end(first, ok=True)
+    assert schedule.take() == []
+    assert schedule.finished and schedule.unneeded() == ["a"] and schedule.unneeded() == []
+    assert schedule.fates([Operation("a/rescue", "a", Verb.APPLY)]) == {Fate.DONE}
+
+
+def test_what_is_for_a_failure_is_done_when_nothing_else_may_begin() -> None:
+    schedule = _with_rescue({"a/1": [], "a/2": ["a/1"], "b/1": ["a/2"], "c/1": []}, "d/rescue")
+    taken = {op.id: op for op in schedule.take()}
+    schedule.end(taken["a/1"], ok=False)
+    schedule.end(taken["c/1"], ok=True)
+    assert _names(schedule.take()) == ["d/rescue"]
+
+
+def test_a_circle_ends_instead_of_waiting_for_ever() -> None:
+    schedule = Schedule(_plan({"a/1": ["b/1"], "b/1": ["a/1"]}))
+    assert schedule.take() == []
     assert schedule.finished
