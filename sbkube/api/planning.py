@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
+from sbkube.apps.hooks import StageHooks
 from sbkube.errors import PlanRefused, Problem, StateBehind, UsageError
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sbkube.api.approval import Approved
 
 
+ALL_HOOKS = ("apply", "deploy")
 _SAME = "--same-project confirms it is the same"
 CATCH_UP = "bring its history here (`sbkube state export` there, `state import` here), or `sbkube state rebuild`"
 
@@ -33,22 +36,40 @@ class Planning(Opened):
 
     request: dict[str, Any]  # what the newest plan was asked for, so that it can be made again
 
-    def plan(self, apps: Sequence[str] = (), *, prune: bool = True) -> Plan:
+    def plan(
+        self, apps: Sequence[str] = (), *, prune: bool = True, hooks: Sequence[str] = ALL_HOOKS, look: bool = False
+    ) -> Plan:
         """What an apply would do. Reads only.
 
         `apps` are names, or `PHASE/` for all apps of a phase; `prune` is the project's wish, unless it is False.
+        `hooks` are the stages of the project whose hooks count. `look`: hooks before planning have not been run,
+        and the plan says so.
         """
+        from sbkube.engine.planning_hooks import left_out
         from sbkube.engine.prepare import Selection, prepare
 
         self._mention_interrupted()
-        self._asked("apply", apps=list(apps), prune=prune)
+        self._asked("apply", apps=list(apps), prune=prune, hooks=list(hooks))
         self._refuse_without_deps()
         no_prune = self._behind()
         if no_prune:
             self.world.emit("warning", message=f"{no_prune}; {CATCH_UP}")
         no_prune = no_prune or self._foreign_origin()
+        selection = Selection(tuple(apps), no_prune, prune, tuple(hooks))
         with before_any_write():
-            return prepare(self.config, self.world, Selection(tuple(apps), no_prune, prune))
+            plan = prepare(self.config, self.world, selection)
+        notes = left_out(self.config, selection) if look else []
+        return replace(plan, warnings=(*plan.warnings, *notes)) if notes else plan
+
+    def plan_hooks(self, apps: Sequence[str] = (), stages: Sequence[str] = ()) -> Plan | None:
+        """The hooks that come before planning (of all stages, or of some), or None where there are none."""
+        from sbkube.apps.hooks import BEFORE_PLANNING
+        from sbkube.engine.planning_hooks import plan_hooks
+        from sbkube.engine.prepare import Selection
+
+        self._look_at_newest()
+        with before_any_write():
+            return plan_hooks(self.config, self.world, Selection(tuple(apps)), tuple(stages) or BEFORE_PLANNING)
 
     def _refuse_without_deps(self) -> None:
         """Raise PlanRefused where a project that comes before this one is not deployed here."""
@@ -151,6 +172,12 @@ class Planning(Opened):
             raise UsageError(f"nothing can be planned for {request.get('verb')!r}")
         plan: Plan = verb(**words)  # type: ignore[operator]
         return plan
+
+    def has_hooks(self, stage: str) -> bool:
+        """Whether anything is to be run before this stage of planning, or after it."""
+        hooks = [hooks for hooks in self.config.hooks.values() if getattr(hooks, stage) != StageHooks()]
+        own = (app.hooks for app in self.config.apps.values() if app.hooks is not None)
+        return bool(hooks) or any(h.commands(f"{when}_{stage}") for h in own for when in ("pre", "post"))
 
     def save(self, plan: Plan, path: str | Path) -> str:
         """Keep the plan made last in a file, for `approved`; gives its digest. Raises UsageError."""

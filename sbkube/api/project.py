@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
+    from sbkube.engine.fetching import Prepared
     from sbkube.engine.inspect import StatusReport
+    from sbkube.models.comparison import Then
     from sbkube.models.drift import DriftReport
 
 
@@ -87,12 +89,41 @@ class Project(Rebuilding):
             reference = found[0].deployment_id
         return self.ledger.detail(reference)
 
-    def template(self, apps: Sequence[str] = ()) -> str:
-        """All manifests as they would be sent, secret values masked."""
+    def compare(self, first: str, second: str) -> tuple[Then, Then]:
+        """What was in the cluster when each of two deployments had ended; references as `show` takes them."""
+        names = [self.show(reference).deployment.deployment_id for reference in (first, second)]
+        return self.ledger.compared(names[0], names[1])
+
+    def masker(self) -> Callable[[Any], str]:
+        """Makes the stand-in for a value that may not be shown; equal values look equal."""
+        from sbkube.plan.redact import Redactor
+
+        return Redactor(self.ledger.redaction_key()).mask
+
+    def template(self, apps: Sequence[str] = (), *, show_secrets: bool = False) -> str:
+        """All manifests as they would be sent, secret values masked unless they are to be shown."""
         from sbkube.engine.template import template
 
         with before_any_write():
-            return template(self.config, self.world, tuple(apps), self.ledger.redaction_key())
+            key = None if show_secrets else self.ledger.redaction_key()
+            return template(self.config, self.world, tuple(apps), key)
+
+    def prepare(self, apps: Sequence[str] = ()) -> list[Prepared]:
+        """Fetch what apps need from elsewhere. Needs no cluster; raises SourceUnavailable or ProjectError."""
+        from sbkube.engine.fetching import prepare
+        from sbkube.engine.prepare import Selection, selected_apps
+
+        chosen = selected_apps(self.config, Selection(tuple(apps)))
+        found = prepare(self.config, self.catalogue, chosen)
+        self.catalogue.lock.save(whole=not apps)
+        return found
+
+    def build(self, apps: Sequence[str] = ()) -> tuple[list[Prepared], list[str]]:
+        """Charts as they will be rendered, and warnings. Needs no cluster."""
+        from sbkube.engine.fetching import build
+        from sbkube.engine.prepare import Selection, selected_apps
+
+        return build(self.config, self.catalogue, selected_apps(self.config, Selection(tuple(apps))))
 
     def validate(self) -> tuple[str, ...]:
         """Warnings about the project; its errors were raised when it was opened."""

@@ -127,7 +127,7 @@ class Running(Undoing):
 
     def _refuse_to_take_away(self, plan: Plan, lock: RunLock) -> None:
         """Under the lock: what another database has deployed is not for us to delete or to undo."""
-        takes = plan.purpose != "apply" or any(op.verb.takes_away for op in plan.operations)
+        takes = plan.purpose not in ("apply", "hooks") or any(op.verb.takes_away for op in plan.operations)
         if takes and (reason := behind(lock.unseen)):
             raise StateBehind(f"{reason}; nothing was changed", hint=CATCH_UP)
 

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from sbkube.apps.base import MASKED, AppSpec, RenderContext, Rendered
 from sbkube.apps.chart_copy import Alterations, altered
-from sbkube.apps.charts import find_chart
+from sbkube.apps.charts import Chart, find_chart
 from sbkube.apps.fields import FileOrValues, OneOrMore, SetValues, Text, refuse
 from sbkube.apps.objects import at, objects
 from sbkube.apps.values import Values, masked
@@ -99,11 +99,16 @@ def merged_values(spec: HelmSpec, context: RenderContext, sources: dict[str, str
     return values.merged
 
 
+def build_chart(spec: HelmSpec, context: RenderContext, warnings: list[str]) -> Chart:
+    """The chart as it will be rendered; raises RenderError or SourceUnavailable."""
+    chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
+    return altered(chart, _alterations(spec), context, warnings)
+
+
 def render(spec: HelmSpec, context: RenderContext) -> Rendered:
     """The release and its objects; raises RenderError for what is missing, and with Helm's message."""
     remarks: list[str] = []
-    chart = find_chart(spec.chart, spec.version or "", context, spec.where("chart"))
-    chart = altered(chart, _alterations(spec), context, remarks)
+    chart = build_chart(spec, context, remarks)
     sources = {chart.source: chart.digest}
     values = merged_values(spec, context, sources)
     release = ReleaseSpec(

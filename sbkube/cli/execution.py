@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,24 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
         result = project.execute(plan, command=run.command, args=args)
     session.stop_progress()
     _finish(session, masked, result, run)
+    return int(result.exit_code)
+
+
+def run_hooks(
+    session: Session, project: Project, apps: Sequence[str], command: str, stages: Sequence[str] = ()
+) -> int:
+    """Run the hooks that come before planning, as a deployment of their own; gives an exit code other than 0 where
+    one failed. A dry run leaves them out."""
+    if session.options.dry_run:
+        return 0
+    plan = project.plan_hooks(apps, stages)
+    if plan is None:
+        return 0
+    with stopping(project.cancel, session.terminal.err, session.quit_now):
+        result = project.execute(plan, command=command, args=arguments(session))
+    if result.exit_code:
+        session.stop_progress()
+        _finish(session, project.masked(plan), result, Run(command))
     return int(result.exit_code)
 
 

@@ -18,10 +18,13 @@ _HERE = "sbkube.cli.commands"
 
 ENTRIES: Mapping[str, Entry] = {
     "apply": Entry(f"{_HERE}.apply:apply", _DEPLOY, "Bring the cluster to what the project says."),
-    "deploy": Entry(f"{_HERE}.apply:deploy", _DEPLOY, "The same as apply."),
+    "deploy": Entry(f"{_HERE}.apply:deploy", _DEPLOY, "Apply without the hooks before planning."),
     "diff": Entry(f"{_HERE}.plan:diff", _DEPLOY, "Show what apply would change."),
     "plan": Entry(f"{_HERE}.plan:plan", _DEPLOY, "The same as diff."),
     "adopt": Entry(f"{_HERE}.adopt:adopt", _DEPLOY, "Take over objects and releases that exist already."),
+    "prepare": Entry(f"{_HERE}.prepare:prepare", _DEPLOY, "Fetch what apps need from elsewhere."),
+    "build": Entry(f"{_HERE}.prepare:build", _DEPLOY, "Make the charts that will be rendered."),
+    "upgrade": Entry(f"{_HERE}.apply:upgrade", _DEPLOY, "Deploy the Helm apps only."),
     "template": Entry(f"{_HERE}.template:template", _DEPLOY, "Print the manifests as they would be sent."),
     "validate": Entry(f"{_HERE}.validate:validate", _DEPLOY, "Check the project file."),
     "status": Entry(f"{_HERE}.status:status", _LOOK, "Show how everything deployed is now."),
@@ -37,6 +40,7 @@ ENTRIES: Mapping[str, Entry] = {
     "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),
     "sandbox": Entry(f"{_HERE}.sandbox:sandbox", _SETUP, "A simulated cluster on this machine."),
     "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: prove, move, shrink, rebuild it."),
+    "completion": Entry(f"{_HERE}.completion:completion", _SETUP, "Print a completion script for a shell."),
     "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }

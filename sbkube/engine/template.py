@@ -11,15 +11,17 @@ from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.plan.redact import Redactor
 
 
-def template(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...], key: bytes) -> str:
-    """All desired objects as one YAML stream, each app under a comment with its name; Secrets are masked."""
+def template(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...], key: bytes | None) -> str:
+    """All desired objects as one YAML stream, each under a comment with its app; Secrets are masked with the key,
+    if there is one."""
     index = ReleaseIndex(world.helm)
     chosen = selected_apps(config, Selection(apps))
-    redactor = Redactor(key, config.settings.sensitive)
+    redactor = Redactor(key, config.settings.sensitive) if key is not None else None
     parts = []
     for app in resolve(config, render_all(config, chosen, world, index), world, index):
         for item in app.all_objects:
             source = f" {item.source}" if item.source else ""
-            text = yaml.safe_dump(redactor.body(item.body), sort_keys=False, allow_unicode=True)
+            body = redactor.body(item.body) if redactor else item.body
+            text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
             parts.append(f"# app {app.spec.name}:{source}\n{text}")
     return "---\n" + "---\n".join(parts) if parts else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -216,13 +216,16 @@ def since(conn: Connection, key: int, target: LockTarget) -> list[int]:
     return list(conn.execute(query.order_by(deployments.c.id)).scalars())
 
 
-def left_by(conn: Connection, key: int, target: LockTarget, store: BlobStore) -> list[ResourceRecord]:
-    """The newest record up to a deployment of each object that we applied ourselves, with its images."""
+def left_by(
+    conn: Connection, key: int, target: LockTarget, store: BlobStore, *, beside: Collection[str] = BESIDE
+) -> list[ResourceRecord]:
+    """The newest record up to a deployment of each object that we applied ourselves, with its images; records with
+    verbs in `beside` do not count."""
     c = deployed_resources.c
     newest = (
         select(func.max(c.id).label("id"))
         .join(deployments, deployments.c.id == c.deployment_id)
-        .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(sorted(BESIDE)))
+        .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(sorted(beside)))
         .where(*of_target(target))
         .group_by(c.api_group, c.kind, c.namespace, c.name)
         .subquery()

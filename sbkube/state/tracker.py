@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from sbkube.errors import StateLocked
+from sbkube.models.comparison import Then
 from sbkube.models.deployment_state import (
     AppDeploymentCreate,
     AppDeploymentRecord,
@@ -34,7 +35,7 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded, ReleaseAction
-from sbkube.state import closings, history, inventory, locks, plans, rows, unrecorded
+from sbkube.state import closings, comparing, history, inventory, locks, plans, rows, unrecorded
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, last_action, raw_before
@@ -278,6 +279,11 @@ class DeploymentTracker(Upkeep):
         with self.database.reading() as conn:
             key = history.resolve(conn, deployment_id, target)
             return {row.key: row for row in history.left_by(conn, key, target, self.database.store)}
+
+    def compared(self, first: str, second: str) -> tuple[Then, Then]:
+        """What was there when each of two deployments of one project had ended."""
+        with self.database.reading() as conn:
+            return comparing.both(conn, self.database.store, first, second)
 
     def inventory(self, target: LockTarget) -> Mapping[ResourceKey, Recorded]:
         """Objects that this project created or changed and has not deleted since, release objects included."""

@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, no_prune, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, no_prune, run_hooks, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
+from sbkube.models.plan import Verb
+from sbkube.models.selection import selects
 
 plan_file = click.option(
     "--plan",
@@ -33,7 +35,11 @@ def _run(session: Session, target: str | None, name: str, plan_file: str | None,
                 saved = project.approved(plan_file)
                 command = name if saved.command == "apply" else saved.command
                 return carry_out(session, project, saved.plan, Run(command, approved=saved.digest))
-            plan = project.plan(session.apps(project), prune=prune)
+            apps = session.apps(project)
+            if name == "apply" and (code := run_hooks(session, project, apps, name)):
+                return code
+            hooks = ("apply", "deploy") if name == "apply" else ("deploy",)
+            plan = project.plan(apps, prune=prune, hooks=hooks, look=session.options.dry_run or name != "apply")
             return carry_out(session, project, plan, Run(name))
 
         return patiently(session, project, lock_wait, go)
@@ -52,11 +58,36 @@ def apply(session: Session, target: str | None, **how: Any) -> int:
     return _run(session, target, "apply", **how)
 
 
+@click.command("upgrade", cls=Command)
+@click.argument("target", required=False)
+@click.option("--no-install", is_flag=True, help="Refuse releases that do not exist yet.")
+@wait_for_lock
+def upgrade(session: Session, target: str | None, no_install: bool, wait_for_lock: str | None) -> int:
+    """Deploy the Helm apps of the project, and nothing else. Nothing is pruned."""
+    from sbkube.errors import PlanRefused, Problem, UsageError
+
+    with session.project(target) as project:
+        config, wanted = project.config, session.apps(project)
+        charts = tuple(n for n, a in config.apps.items() if a.type == "helm" and a.enabled and selects(wanted, n))
+        if not charts:
+            raise UsageError("there is no Helm app to upgrade", hint="apps of type helm have a chart")
+
+        def go() -> int:
+            plan = project.plan(charts, prune=False, hooks=("deploy",), look=True)
+            new = [op for op in plan.operations if op.verb is Verb.HELM_INSTALL]
+            if no_install and new:
+                problems = [Problem(f"{op.app}: there is no release yet", op.source) for op in new]
+                raise PlanRefused("releases would be installed", problems=problems, hint="leave --no-install away")
+            return carry_out(session, project, plan, Run("upgrade"))
+
+        return patiently(session, project, wait_for_lock, go)
+
+
 @click.command("deploy", cls=Command)
 @click.argument("target", required=False)
 @plan_file
 @no_prune
 @wait_for_lock
 def deploy(session: Session, target: str | None, **how: Any) -> int:
-    """The same as apply, recorded under this name."""
+    """The same as apply, without the hooks that come before planning."""
     return _run(session, target, "deploy", **how)

@@ -20,7 +20,7 @@ def _run(session: Session, target: str | None, name: str, **how: Any) -> int:
 
     out = how["out"]
     with session.project(target) as project:
-        plan = project.plan(session.apps(project), prune=not how["no_prune"])
+        plan = project.plan(session.apps(project), prune=not how["no_prune"], look=True)
         session.stop_progress()
         masked = project.masked(plan)
         saved = {"saved": out, "digest": project.save(plan, out)} if out else {}

@@ -15,16 +15,20 @@ from sbkube.models.selection import selects
 @click.command("template", cls=Command)
 @click.argument("target", required=False)
 @click.option("--output-dir", metavar="DIR", help="Write one file per app instead of printing.")
-def template(session: Session, target: str | None, output_dir: str | None) -> int:
-    """Print the manifests of all apps as they would be sent; values of Secrets are masked."""
+@click.option("--show-secrets", is_flag=True, help="Show secret values instead of masks.")
+def template(session: Session, target: str | None, output_dir: str | None, show_secrets: bool) -> int:
+    """Print the manifests of all apps as they would be sent; values of Secrets are masked.
+
+    Hooks of this stage are not run: the manifests are those of the files as they are now.
+    """
     with session.project(target) as project:
         if output_dir:
             wanted = session.apps(project)
             names = tuple(n for n, app in project.config.apps.items() if app.enabled and selects(wanted, n))
-            texts = {name: project.template((name,)) for name in names}
+            texts = {name: project.template((name,), show_secrets=show_secrets) for name in names}
             session.stop_progress()
             return _write(session, Path(output_dir), {name: text for name, text in texts.items() if text})
-        text = project.template(session.apps(project))
+        text = project.template(session.apps(project), show_secrets=show_secrets)
     session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text)
     return 0
 
@@ -41,6 +45,7 @@ def _write(session: Session, folder: Path, texts: dict[str, str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             path = folder / f"{name}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             files.append(str(path))
     except OSError as error:

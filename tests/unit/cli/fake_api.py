@@ -133,7 +133,10 @@ class FakeProject:
     def settle(self) -> None:
         """Nothing was interrupted."""
 
-    def plan(self, apps: tuple[str, ...] = (), *, prune: bool = True) -> Plan:
+    def plan_hooks(self, apps: tuple[str, ...] = (), stages: tuple[str, ...] = ()) -> Plan | None:
+        return None
+
+    def plan(self, apps: tuple[str, ...] = (), *, prune: bool = True, **_: Any) -> Plan:
         self.api.calls.append(("plan", apps) if prune else ("plan", apps, "no prune"))
         if self.api.fails is not None:
             raise self.api.fails
@@ -147,7 +150,7 @@ class FakeProject:
         self.api.calls.append(("plan_rollback", reference, args))
         return plan(purpose="rollback")
 
-    def plan_resume(self, reference: str = "") -> Plan | None:
+    def plan_resume(self, reference: str = "", **_: Any) -> Plan | None:
         self.api.calls.append(("plan_resume", reference, {}))
         return plan(purpose="apply") if reference else None
 
@@ -186,7 +189,7 @@ class FakeProject:
     def show(self, reference: str) -> DeploymentDetail:
         return detail(status=DeploymentStatus.FAILED)
 
-    def template(self, apps: tuple[str, ...] = ()) -> str:
+    def template(self, apps: tuple[str, ...] = (), **_: Any) -> str:
         return "---\n# app web: x.yaml\nkind: ConfigMap\n---\nkind: Service\n"
 
     def validate(self) -> tuple[str, ...]:
