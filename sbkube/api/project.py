@@ -18,6 +18,7 @@ from sbkube.ports import Listener
 if TYPE_CHECKING:
     from sbkube.engine.fetching import Prepared
     from sbkube.engine.inspect import StatusReport
+    from sbkube.engine.updates import Update
     from sbkube.models.comparison import Then
     from sbkube.models.drift import DriftReport
 
@@ -124,6 +125,19 @@ class Project(Rebuilding):
         from sbkube.engine.prepare import Selection, selected_apps
 
         return build(self.config, self.catalogue, selected_apps(self.config, Selection(tuple(apps))))
+
+    def updates(self, apps: Sequence[str] = ()) -> list[Update]:
+        """Newer versions of the charts in use; needs no cluster. Raises SourceUnavailable."""
+        from sbkube.engine.prepare import Selection, selected_apps
+        from sbkube.engine.updates import updates
+
+        return updates(selected_apps(self.config, Selection(tuple(apps))), self.catalogue)
+
+    def write_updates(self, found: Sequence[Update], *, major: bool = False) -> list[Update]:
+        """Put newer versions into the project's files; gives what was changed."""
+        from sbkube.engine.updates import write
+
+        return write(found, major=major)
 
     def validate(self) -> tuple[str, ...]:
         """Warnings about the project; its errors were raised when it was opened."""

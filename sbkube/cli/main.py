@@ -40,6 +40,7 @@ ENTRIES: Mapping[str, Entry] = {
     "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),
     "sandbox": Entry(f"{_HERE}.sandbox:sandbox", _SETUP, "A simulated cluster on this machine."),
     "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: prove, move, shrink, rebuild it."),
+    "check-updates": Entry(f"{_HERE}.updates:check_updates", _LOOK, "Look for newer versions of charts."),
     "completion": Entry(f"{_HERE}.completion:completion", _SETUP, "Print a completion script for a shell."),
     "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),

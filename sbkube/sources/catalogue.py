@@ -94,6 +94,30 @@ class Catalogue:
         """Whether charts may come from a repository or registry of this name."""
         return name in self._repositories.helm or name in self._repositories.oci
 
+    def versions(self, reference: str, place: Place | None = None) -> list[str]:
+        """Every version of the chart that a reference means; [] where it names one archive.
+
+        Raises SourceUnavailable at `place`.
+        """
+        try:
+            return self._versions(reference)
+        except SbkubeError as error:
+            error.place = error.place or place
+            raise
+
+    def _versions(self, reference: str) -> list[str]:
+        name, _, chart = reference.partition("/")
+        if reference.startswith("oci://"):
+            return Registry(reference, ANONYMOUS, self._downloads, self._logins).tags()
+        if name in self._repositories.oci:
+            registry = self._repositories.oci[name]
+            url = f"{registry.url.rstrip('/')}/{chart}"
+            return Registry(url, registry.login, self._downloads, self._logins).tags()
+        if name in self._repositories.helm:
+            found = HelmRepo(self._repositories.helm[name], self._downloads).versions(chart)
+            return [line.version for line in found]
+        return []
+
     def _chart(self, reference: str, wanted: str) -> Fetched:
         if reference.startswith("oci://"):
             return self._oci(reference, ANONYMOUS, wanted)
