@@ -13,6 +13,7 @@ from sbkube.api.setup import (
     doctor,
     history,
     init_project,
+    migrate_project,
     schema,
     show,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "history",
     "import_state",
     "init_project",
+    "migrate_project",
     "new_state_key",
     "open_project",
     "prune_state",

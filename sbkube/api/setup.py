@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube.api.project import Project
 from sbkube.api.where import HERE, Where, sandbox, state_url
-from sbkube.errors import StateError, UsageError
+from sbkube.errors import ConfigError, Problem, StateError, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 
 if TYPE_CHECKING:
@@ -60,6 +60,32 @@ def init_project(folder: str | Path, name: str | None = None) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return [root / f for f in files]
+
+
+def migrate_project(folder: str | Path, name: str | None = None, *, write: bool = True) -> tuple[str, list[str]]:
+    """The project file that the older `config.yaml` and `sources.yaml` of a folder mean, and remarks about it.
+
+    It is written beside them unless `write` is False. Raises UsageError rather than overwrite one.
+    """
+    from sbkube.config.load import FILE_NAME
+    from sbkube.config.migrate import migrate
+    from sbkube.config.reading import Reading
+    from sbkube.report.yaml_text import dump
+    from sbkube.sources.yaml_reader import read_one
+
+    target = Path(folder) / FILE_NAME
+    if write and target.exists():
+        raise UsageError(f"{target} exists already", hint="move it away, or look with --dry-run")
+    found = migrate(Path(folder), name or "")
+    text = dump(found.content)
+    try:
+        Reading(target, read_one(text, FILE_NAME), os.environ, None).project()
+    except ConfigError as error:
+        problems = error.problems or (Problem(error.message, error.place, error.hint),)
+        found.remarks += [f"to be put right in {FILE_NAME}: {problem}" for problem in problems]
+    if write:
+        target.write_text(text, "utf-8")
+    return text, found.remarks
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ ENTRIES: Mapping[str, Entry] = {
     "resume": Entry(f"{_HERE}.resume:resume", _UNDO, "Go on with an interrupted run."),
     "recover": Entry(f"{_HERE}.recover:recover", _UNDO, "Settle what an interrupted run left open."),
     "init": Entry(f"{_HERE}.init:init", _SETUP, "Write a small project to start from."),
+    "migrate": Entry(
+        f"{_HERE}.migrate:migrate", _SETUP, "Make a project file of older config.yaml and sources.yaml."
+    ),
     "doctor": Entry(f"{_HERE}.doctor:doctor", _SETUP, "Check everything that a deployment needs."),
     "sandbox": Entry(f"{_HERE}.sandbox:sandbox", _SETUP, "A simulated cluster on this machine."),
     "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: prove, move, shrink, rebuild it."),

@@ -69,7 +69,7 @@ def _no_project(file: Path) -> ConfigError:
         return ConfigError(
             f"{missing}, only the older {' and '.join(older)}",
             place=Place(str(file.parent)),
-            hint=f"carry their content over to one {FILE_NAME}; `sbkube init` in an empty folder shows its form",
+            hint="`sbkube migrate` makes a project file of them",
         )
     return ConfigError(f"there is no {FILE_NAME} here", place=Place(str(file.parent)), hint=_init(file.parent))
 
