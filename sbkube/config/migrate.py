@@ -23,10 +23,16 @@ _TYPES = {
     "install-action": "action",
     "pull-git": "git",
 }
-_SETTINGS = tuple(
-    "cluster kubeconfig kubeconfig_context helm_repos oci_registries git_repos cluster_values_file global_values "
-    "incompatible_charts force_label_injection cleanup_metadata http_proxy https_proxy no_proxy".split()
+_REPOSITORIES = ("helm_repos", "oci_registries", "git_repos")
+_CLUSTER = ("cluster", "kubeconfig", "kubeconfig_context", "http_proxy", "https_proxy", "no_proxy")
+_CHARTS = (
+    "cluster_values_file",
+    "global_values",
+    "incompatible_charts",
+    "force_label_injection",
+    "cleanup_metadata",
 )
+_SETTINGS = (*_CLUSTER, *_REPOSITORIES, *_CHARTS)
 _TOP = ("deps", "hooks", "global_labels", "global_annotations")
 _PULLS = ("pull-helm", "pull-helm-oci")
 

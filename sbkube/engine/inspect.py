@@ -13,7 +13,7 @@ from sbkube.engine.releases import manifest_keys
 from sbkube.engine.surroundings import ReleaseIndex, Surroundings
 from sbkube.errors import DeploymentNotFound
 from sbkube.health import assess
-from sbkube.models.deployment_state import DeploymentRecord
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.health import Health, HealthStatus
 from sbkube.models.resource import ClusterInfo, ResourceKey
 from sbkube.models.selection import selects
@@ -78,16 +78,21 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
     names = [n for n in config.apps if config.apps[n].enabled] + [n for n in keys if n not in config.apps]
     refuse_unknown(apps, [*config.apps, *names])
     chosen = [name for name in names if selects(apps, name)]
+    last: DeploymentRecord | None = None
+    ended: dict[str, DeploymentStatus] = {}
     try:
-        last: DeploymentRecord | None = world.ledger.detail("latest", target).deployment
+        detail = world.ledger.detail("latest", target)
+        last, ended = detail.deployment, {app.app_name: app.status for app in detail.apps}
     except DeploymentNotFound:
-        last = None
+        pass
     return StatusReport(
         cluster=world.cluster.info(),
         project=config.name,
         namespace=config.settings.namespace,
         last=last,
-        apps=tuple(_app(config, name, keys[name], live, releases.get(name, "")) for name in chosen),
+        apps=tuple(
+            _app(config, name, keys[name], live, releases.get(name, ""), ended.get(name)) for name in chosen
+        ),
     )
 
 
@@ -98,15 +103,24 @@ def _health(live: Live, key: ResourceKey) -> Health:
     return assess(live.get(key))
 
 
-def _app(config: ProjectConfig, name: str, keys: set[ResourceKey], live: Live, release: str) -> AppStatus:
+def _app(
+    config: ProjectConfig,
+    name: str,
+    keys: set[ResourceKey],
+    live: Live,
+    release: str,
+    ended: DeploymentStatus | None,
+) -> AppStatus:
     objects = [(key, _health(live, key)) for key in sorted(keys, key=order.sort_key)]
     objects.sort(key=lambda pair: _WORST.index(pair[1].status))
     spec = config.apps.get(name)
     if objects:
         key, worst = objects[0]
         health = worst if worst.ready else Health(worst.status, worst.reason, f"{key}: {worst.message}")
-    elif spec is not None and spec.type == "noop":
+    elif spec is not None and (spec.type == "noop" or ended is DeploymentStatus.SUCCESS):
         health = Health(HealthStatus.READY)
+    elif ended is DeploymentStatus.FAILED:
+        health = Health(HealthStatus.FAILED, "Failed", "its last deployment failed")
     else:
         health = Health(HealthStatus.MISSING, "NotDeployed", "not deployed yet")
     return AppStatus(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sbkube.models.health import Health, HealthStatus
@@ -36,18 +37,37 @@ def health_word(health: Health, ink: Ink) -> str:
     return ink.paint(health.status.value.replace("_", " "), STYLES[health.status][1])
 
 
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """How much to show: `every` object and not only those that are not ready, apps under their phases (`grouped`),
+    and what their authors noted (`notes`)."""
+
+    every: bool = False
+    grouped: bool = False
+    notes: bool = False
+
+
 def render(
-    report: StatusLike, *, ink: Ink, width: int = 80, every: bool = False, now: datetime | None = None
+    report: StatusLike,
+    *,
+    ink: Ink,
+    width: int = 80,
+    view: StatusView = StatusView(),
+    now: datetime | None = None,
 ) -> str:
-    """The report; `every` lists all objects, not only those that are not ready."""
+    """The report."""
     head = f"{ink.bold(report.project)} in namespace {report.namespace} on {cluster_line(report.cluster)}"
     parts = [f"{head}\n{_last(report, ink, now)}"]
     if report.apps:
         rows = [_row(app, ink) for app in report.apps]
         table = columns(_HEAD, rows, ink=ink, width=width, flexible=("RELEASE", "NAMESPACE", "  APP"))
-        lines = [table[0]]
+        lines, group = [table[0]], ""
         for app, line in zip(report.apps, table[1:], strict=True):
-            lines += [line, *_objects(app, ink, every)]
+            phase = app.name.rpartition("/")[0]
+            if view.grouped and phase != group:
+                lines.append(ink.bold(phase or report.project))
+                group = phase
+            lines += [line, *_objects(app, ink, view)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
@@ -75,16 +95,46 @@ def _row(app: AppStatusLike, ink: Ink) -> tuple[str, ...]:
     )
 
 
-def _objects(app: AppStatusLike, ink: Ink, every: bool) -> list[str]:
+def _objects(app: AppStatusLike, ink: Ink, view: StatusView) -> list[str]:
     lines = []
     for key, health in app.objects:
-        if every or not health.ready:
+        if view.every or not health.ready:
             mark, style = STYLES[health.status]
             why = health.message or ("" if health.ready else health.reason)
             lines.append(f"    {ink.paint(mark, style)} {key}" + (ink.dim(f"  {why}") if why else ""))
-    if every and app.notes:
+    if (view.every or view.notes) and app.notes:
         lines.append(ink.dim(indent(app.notes.strip(), "    | ")))
     return lines
+
+
+def graph(report: StatusLike, depends: Mapping[str, Sequence[str]], *, ink: Ink) -> str:
+    """The apps as trees: below each app what depends on it; one that depends on several stands below each."""
+    by_name = {app.name: app for app in report.apps}
+    children: dict[str, list[str]] = {name: [] for name in by_name}
+    for name in by_name:
+        for other in depends.get(name, ()):
+            if other in children:
+                children[other].append(name)
+    roots = [name for name in by_name if not any(other in by_name for other in depends.get(name, ()))]
+    lines: list[str] = []
+    shown: set[str] = set()
+
+    def walk(name: str, lead: str, last: bool, top: bool) -> None:
+        app = by_name[name]
+        mark, style = STYLES[app.health.status]
+        branch = "" if top else lead + ("└─ " if last else "├─ ")
+        again = name in shown and children[name]
+        lines.append(f"{branch}{ink.paint(mark, style)} {name}{ink.dim('  (see above)') if again else ''}")
+        if again:
+            return
+        shown.add(name)
+        inner = "" if top else lead + ("   " if last else "│  ")
+        for index, child in enumerate(children[name]):
+            walk(child, inner, index == len(children[name]) - 1, top=False)
+
+    for root in roots:
+        walk(root, "", last=True, top=True)
+    return "\n".join(lines)
 
 
 def checks(found: Sequence[CheckLike], *, ink: Ink) -> str:
