@@ -352,6 +352,18 @@ class CommandPort(Protocol):
         """One HTTP request; it never raises."""
 
 
+class Decryptor(Protocol):
+    """Opening encrypted files, in memory. Safe for use from several threads."""
+
+    known: set[str]  # every value that was decrypted
+
+    def document(self, value: Mapping[str, Any], path: Path) -> Json:
+        """A document that sops encrypted, without its metadata; raises RenderError, ToolMissing."""
+
+    def file(self, content: bytes) -> bytes:
+        """A file that age encrypted as a whole; raises RenderError, ToolMissing."""
+
+
 class Kustomize(Protocol):
     """Building kustomizations. Safe for use from several threads."""
 

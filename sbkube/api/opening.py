@@ -76,6 +76,7 @@ class Opened:
         """Everything real, connected on first use; raises SurroundingsError or StateError."""
         from sbkube.edges import clock, cluster, helm, kubeconfig, lease
         from sbkube.edges.access import minimal
+        from sbkube.edges.decryption import Decryption
         from sbkube.edges.kustomize import KustomizeProgram
         from sbkube.edges.local import LocalCommands
         from sbkube.engine.surroundings import Surroundings
@@ -100,6 +101,7 @@ class Opened:
             self.catalogue,
             builder,
             LocalCommands(lambda: text, lambda: access.context, self._environ, passwords),
+            Decryption(self._environ),
             self.config.settings.sensitive,
             (*passwords, *telling(self._environ)),
         )

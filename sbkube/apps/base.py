@@ -16,6 +16,7 @@ from sbkube.models.command import Command
 from sbkube.models.release import ReleaseSpec, RenderedChart
 from sbkube.models.resource import Manifest
 from sbkube.models.source import Repository
+from sbkube.ports import Decryptor
 from sbkube.sources.catalogue import Catalogue
 
 MASKED = "(masked)"  # stands for what may be secret in the record of a spec
@@ -92,6 +93,20 @@ class AppSpec(BaseModel):
         return {"type": self.type, **self.model_dump(mode="json", exclude_defaults=True)}
 
 
+class NoDecryptor:
+    """Opens nothing."""
+
+    known: set[str] = set()
+
+    def document(self, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        """Always refuses."""
+        raise ToolMissing(f"nothing here can decrypt {path.name}")
+
+    def file(self, content: bytes) -> bytes:
+        """Always refuses."""
+        raise ToolMissing("nothing here can decrypt it")
+
+
 def _no_kustomize(folder: Path) -> str:
     raise ToolMissing(f"nothing here can build {folder}")
 
@@ -116,6 +131,7 @@ class RenderContext:
     force_conflicts: bool = False
     shared_values: tuple[tuple[str | Mapping[str, Any], Place | None], ...] = ()
     catalogue: Catalogue = field(default_factory=Catalogue.empty)
+    decryptor: Decryptor = field(default_factory=NoDecryptor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from sbkube.apps.base import RenderContext
 from sbkube.apps.bases import base_of
+from sbkube.apps.encrypted import plain, read_text
 from sbkube.apps.objects import at, objects
 from sbkube.errors import ConfigError, Place, Problem, RenderError
 from sbkube.models.resource import Manifest
 from sbkube.sources.problems import did_you_mean, refusal
-from sbkube.sources.yaml_reader import read_documents, read_file, shown
+from sbkube.sources.yaml_reader import read_documents, shown
 
 SUFFIXES = (".yaml", ".yml", ".json")
 Named = tuple[str, Place | None]  # a pattern and where it was written
@@ -30,8 +31,8 @@ def read_manifests(
     sources: dict[str, str] = {}
     for path, name in _files(patterns, context, problems):
         try:
-            content, sources[name] = read_file(path)
-            documents = read_documents(content, shown(path))
+            content, sources[name] = read_text(path, context)
+            documents = [plain(document, path, context) for document in read_documents(content, shown(path))]
         except ConfigError as error:
             problems += error.problems or (Problem(error.message, error.place, error.hint),)
             continue

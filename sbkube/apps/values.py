@@ -8,10 +8,11 @@ from typing import Any
 
 from sbkube.apps.base import MASKED, RenderContext
 from sbkube.apps.bases import base_of
+from sbkube.apps.encrypted import plain, read_text
 from sbkube.apps.set_values import SetSyntaxError, put, set_into
 from sbkube.errors import ConfigError, Place, Problem
 from sbkube.sources.problems import did_you_mean
-from sbkube.sources.yaml_reader import read_file, read_one, shown
+from sbkube.sources.yaml_reader import read_one, shown
 
 
 class Values:
@@ -51,8 +52,8 @@ class Values:
             self.problems.append(Problem(f'the values file "{name}" does not exist', place, hint))
             return {}
         try:
-            text, self._sources[base.name(path)] = read_file(path)
-            document = read_one(text, shown(path))
+            text, self._sources[base.name(path)] = read_text(path, self._context)
+            document = plain(read_one(text, shown(path)), path, self._context)
         except ConfigError as error:
             self.problems += error.problems or (Problem(error.message, error.place, error.hint),)
             return {}

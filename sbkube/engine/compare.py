@@ -283,7 +283,9 @@ class Comparer:
         self, wanted: Desired, live: Json | None, error: ClusterError | ClusterForbidden, terms: Terms
     ) -> Compared:
         """The server would not even pretend: wrong for good (400, 422), or unknown (rights, webhooks)."""
-        Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(error)
+        Scrubber.of_object(wanted.body, self._world.sensitive, terms.values, self._world.decryptor.known).refusal(
+            error
+        )
         if isinstance(error, ClusterError) and error.immutable and live is not None:
             return self._recreated(wanted, live, error, terms)
         if isinstance(error, ClusterError) and trial.for_good(error):
@@ -314,7 +316,9 @@ class Comparer:
         try:
             after = trial.made_anew(self._world.cluster, wanted.body)
         except ClusterError as invalid:
-            Scrubber.of_object(wanted.body, self._world.sensitive, terms.values).refusal(invalid)
+            Scrubber.of_object(
+                wanted.body, self._world.sensitive, terms.values, self._world.decryptor.known
+            ).refusal(invalid)
             problem = _problem(wanted, f"it would have to be recreated, and then: {invalid.message}", invalid.hint)
             return Compared(_change(wanted, Effect.RECREATE, live, None, fields), wanted.body, problems=(problem,))
         note = f"recreated, because {named} cannot be changed"

@@ -94,6 +94,7 @@ def render_all(
             force_conflicts=scope.settings.force_conflicts if own is None else own,
             shared_values=scope.values,
             catalogue=world.catalogue,
+            decryptor=world.decryptor,
             render_chart=lambda spec: render_chart(spec, world, index),
             build_kustomization=world.kustomize.build,
         )

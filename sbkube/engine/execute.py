@@ -43,7 +43,10 @@ def execute(
     Raises StateError only if nothing was touched; RecordLost if the cluster was changed and the database failed.
     What fails in the cluster is recorded, not raised. `cancel` is Ctrl-C: what is in flight is finished.
     """
-    scrubber, told = Scrubber.of_plan(plan, world.sensitive, world.secrets), world.listener
+    scrubber, told = (
+        Scrubber.of_plan(plan, world.sensitive, (*world.secrets, *world.decryptor.known)),
+        world.listener,
+    )
     world = replace(world, listener=lambda event: told(scrubber.event(event)))
     journal = world.ledger.begin(data, plan, lock.info)
     return _Execution(plan, world, lock, cancel, journal, scrubber).run()

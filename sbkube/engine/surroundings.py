@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
-from sbkube.ports import Clock, Cluster, CommandPort, HelmPort, Kustomize, LeasePort, Ledger, Listener
+from sbkube.ports import Clock, Cluster, CommandPort, Decryptor, HelmPort, Kustomize, LeasePort, Ledger, Listener
 from sbkube.sources.catalogue import Catalogue
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Surroundings:
     catalogue: Catalogue
     kustomize: Kustomize
     commands: CommandPort
+    decryptor: Decryptor
     sensitive: tuple[str, ...] = ()  # path globs of values that are never shown
     secrets: tuple[str, ...] = field(default=(), repr=False)  # values that are secret, whoever says them
 

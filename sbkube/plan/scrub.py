@@ -105,10 +105,14 @@ class Scrubber:
 
     @classmethod
     def of_object(
-        cls, body: Mapping[str, Any], globs: Sequence[str] = (), values: Mapping[str, Any] | None = None
+        cls,
+        body: Mapping[str, Any],
+        globs: Sequence[str] = (),
+        values: Mapping[str, Any] | None = None,
+        known: Iterable[str] = (),
     ) -> Scrubber:
-        """For one object, and for the Helm values that it was rendered with."""
-        found = [*secret_values(body), *named_values(body, globs)]
+        """For one object, for the Helm values that it was rendered with, and what else is known to be secret."""
+        found = [*known, *secret_values(body), *named_values(body, globs)]
         return cls([*found, *_telling_values(values or {}), *named_values(values or {}, globs)])
 
     def refusal(self, error: ClusterError | ClusterForbidden) -> None:

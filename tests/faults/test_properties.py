@@ -21,7 +21,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from sbkube.api.project import Project
 from sbkube.edges import clock, cluster, helm, kubeconfig, lease
 from sbkube.edges.access import minimal
+from sbkube.edges.decryption import Decryption
 from sbkube.edges.kustomize import KustomizeProgram
+from sbkube.edges.local import LocalCommands
 from sbkube.engine.surroundings import Surroundings
 from sbkube.sandbox.inprocess import InProcess
 from sbkube.state.database import DeploymentDatabase
@@ -131,6 +133,8 @@ def _world(project: Project, ledger: DeploymentTracker, http: cluster.HttpCluste
         listener=lambda event: None,
         catalogue=project.catalogue,
         kustomize=KustomizeProgram({}),
+        commands=LocalCommands(str, str, {}),
+        decryptor=Decryption({}),
     )
 
 
