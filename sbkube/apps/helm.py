@@ -31,7 +31,8 @@ class HelmSpec(AppSpec):
 
     type: Literal["helm"]
     chart: Text = Field(
-        description="REPOSITORY/CHART, oci://…, https://….tgz, or a folder or .tgz relative to this file."
+        min_length=1,
+        description="REPOSITORY/CHART, oci://…, https://….tgz, or a folder or .tgz relative to this file.",
     )
     version: Text | None = Field(default=None, description='Version of the chart, or a range such as "^1.2".')
     values: tuple[FileOrValues, ...] = Field(default=(), description="Values files and inline values; later wins.")
@@ -48,6 +49,17 @@ class HelmSpec(AppSpec):
     atomic: bool = Field(default=False, description="Roll the release back when it fails.")
     force_adopt: bool = Field(default=False, description="Let the release take over objects that exist already.")
     helm_label_injection: bool = Field(default=True, description="Label objects with project and app.")
+
+    @field_validator("version")
+    @classmethod
+    def _valid_version(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                Range.parse(value)
+            except VersionSyntaxError:
+                hint = 'write a version, or a range such as "^1.2" or ">=1.2 <3"'
+                raise refuse(f'"{value}" is no version', hint) from None
+        return value
 
     @field_validator("release_name")
     @classmethod

@@ -267,9 +267,6 @@ class _Steps:
                 expected = (task.expected,) if task.expected else ()
                 return replace(command, attempts=task.retry, delay=task.retry_delay, expected=expected)
             case HttpTask():
-                wanted = (
-                    task.expected_status if isinstance(task.expected_status, tuple) else (task.expected_status,)
-                )
                 return replace(
                     command,
                     kind=CommandKind.HTTP,
@@ -277,7 +274,7 @@ class _Steps:
                     method=task.method,
                     attempts=task.retry,
                     delay=task.retry_delay,
-                    expected=tuple(map(str, wanted)),
+                    expected=tuple(map(str, task.expected_status)),
                 )
             case WaitTask():
                 return self._wait(

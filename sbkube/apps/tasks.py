@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
 
 from sbkube.apps.fields import Namespace, OneOrMore, Seconds, Text, Whole, refuse
 
@@ -130,13 +140,24 @@ class ValidateTask(_Task):
     timeout: Seconds | None = Field(default=None, description='Time for one attempt: seconds, or "5m".')
 
 
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, int | str) else value
+
+
+Statuses = Annotated[
+    tuple[Whole, ...],
+    BeforeValidator(_one_or_more),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}),
+]
+
+
 class HttpTask(_Task):
     """Asks a web server."""
 
     type: Literal["http"]
     url: Text = Field(pattern=r"^https?://", description="What is asked for.")
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE"] = Field(default="GET", description="The method.")
-    expected_status: Whole | tuple[Whole, ...] = Field(default=200, description="Status that counts as success.")
+    expected_status: Statuses = Field(default=(200,), description="Status, or several, that count as success.")
     retry: Whole = Field(default=1, ge=1, le=100, description="How often it is tried at most.")
     retry_delay: Seconds = Field(default=1.0, description="Time between two attempts.")
     timeout: Seconds | None = Field(default=None, description='Time for one attempt: seconds, or "5m".')

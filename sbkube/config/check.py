@@ -31,6 +31,7 @@ _MESSAGES = {
     "int": "must be a whole number",
     "float": "must be a number",
     "string": "must be text",
+    "path": "must be text",
     "list": "must be a list",
     "tuple": "must be a list",
     "dict": "must be a map",
@@ -105,13 +106,14 @@ def _translated(
     seen: set[Path] = set()
     items = error.errors(include_url=False)
     parents = {item["loc"][:-1] for item in items}
+    strangers = {item["loc"] for item in items if item["type"] == "extra_forbidden"}
     for item in items:
         depth = len(item["loc"])
         if item["type"] == "too_short" and any(parent[:depth] == item["loc"] for parent in parents):
             continue  # it only looks empty because its items are wrong
         steps = (step for step in item["loc"] if isinstance(step, str | int))
         where = (*path, *(step for step in steps if not str(step).startswith(TAG)))
-        told = item["type"] == "missing" and where[-1] in misspelt
+        told = item["type"] == "missing" and (where[-1] in misspelt or _misspelt(item["loc"], strangers))
         if where not in seen and not told:
             seen.add(where)
             problem = _problem(item, where, document)
@@ -138,7 +140,7 @@ def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
         given = item.get("input")
         hint = did_you_mean(str(given), words, noun="allowed")
         return Problem(f'{name} must be one of {", ".join(words)}, not "{given}"', place, hint)
-    if kind == "too_short":
+    if kind in ("too_short", "string_too_short"):
         return Problem(f"{name} must not be empty", place)
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = context.get("ge", context.get("le"))
@@ -151,6 +153,12 @@ def _problem(item: Mapping[str, Any], where: Path, document: Places) -> Problem:
     return Problem(f"{name} {message or item['msg'].lower()}{_instead(item.get('input'))}", place, way_out)
 
 
+def _misspelt(missing: tuple[str | int, ...], strangers: Iterable[tuple[str | int, ...]]) -> bool:
+    """A key beside the missing one is unknown, and looks like it."""
+    near = [str(loc[-1]) for loc in strangers if loc[:-1] == missing[:-1]]
+    return any(meant(name, [str(missing[-1])]) for name in near)
+
+
 def _keys_at(model: type[BaseModel], steps: Iterable[str | int]) -> list[str]:
     """The keys that are known at some depth of a model."""
     current = [model]
@@ -161,8 +169,10 @@ def _keys_at(model: type[BaseModel], steps: Iterable[str | int]) -> list[str]:
             kind = step.removeprefix(TAG)
             current = [m for m in current if kind in get_args(m.model_fields["type"].annotation)]
         else:
-            fields = (m.model_fields.get(step) for m in current)
-            current = [found for field in fields if field for found in _models_in(field.annotation)]
+            fields = [field for m in current if (field := m.model_fields.get(step))]
+            if fields or all(step in m.model_fields for m in current):
+                current = [found for field in fields for found in _models_in(field.annotation)]
+            # Else it is the key of a map, whose values are of the same model.
     return sorted({key for found in current for key in known_keys(found)})
 
 

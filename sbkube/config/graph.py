@@ -26,7 +26,7 @@ def check_graph(
     for name, node in nodes.items():
         for index, other in enumerate(node.depends_on):
             if other not in nodes:
-                hint = did_you_mean(other, [n for n in nodes if n != name], noun=f"{noun}s")
+                hint = did_you_mean(other, [n for n in nodes if n != name], noun=f"other {noun}s")
                 message = f'{noun}s.{name} depends on "{other}", which does not exist'
                 problems.append(Problem(message, node.where(index), hint))
             elif node.enabled and not nodes[other].enabled:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from sbkube.apps.fields import Text, refuse
 from sbkube.models.source import Login, Repository
@@ -35,6 +35,15 @@ class HelmRepository(RepositoryLogin):
     cert_file: Text = Field(default="", description="Client certificate.")
     key_file: Text = Field(default="", description="Key of the client certificate.")
     insecure_skip_tls_verify: bool = Field(default=False, description="Trust any certificate.")
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value.startswith("oci://"):
+            raise refuse("is a registry", "put it into oci_registries")
+        if not value.startswith(("https://", "http://")):
+            raise refuse(f'must be a URL, not "{value}"', f"https://{value} perhaps?")
+        return value
 
     def login(self, folder: Path) -> Login:
         """Login and trust."""

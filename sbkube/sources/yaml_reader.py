@@ -27,6 +27,8 @@ MAX_DEPTH = 250  # Go allows 10,000; no Kubernetes object comes near, and the C 
 _COLLECTION = "tag:yaml.org,2002:map"
 _SURROGATES = re.compile(r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _HINTS = {
+    "found a tab character": "indent with spaces, not with tabs",
+    "did not find expected ',' or": "a bracket or quote that was opened before is not closed",
     "mapping values are not allowed": 'put text that contains ": " into quotes, or check the indentation',
     "found character '\\t'": "indent with spaces, not with tabs",
     "found character that cannot start": "text that begins with %, @, ` or a tab must be quoted",

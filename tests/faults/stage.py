@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +112,8 @@ class Stage:
 
     folder: Path
     victims: Victims
+    write: Callable[[Path, str], None] = shop.write
+    extra: dict[str, str] = field(default_factory=dict)  # more for the environment of the preparations
 
     @property
     def project(self) -> Path:
@@ -122,11 +124,11 @@ class Stage:
         """Make the states `empty`, `A` and `B`."""
         for name, before in (("empty", ""), ("A", "empty"), ("B", "A")):
             if name != "empty":
-                shop.write(self.project, name)
+                self.write(self.project, name)
             self._made(name, before)
 
     def _made(self, name: str, before: str) -> None:
-        case = Case(self.folder / name, self.project, self.victims)
+        case = Case(self.folder / name, self.project, self.victims, extra=dict(self.extra))
         if before:
             shutil.copytree(self.folder / before, case.folder)
         else:
