@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sbkube._version import __version__
@@ -14,7 +15,7 @@ from sbkube.api.opening import before_any_write
 from sbkube.api.outcomes import dump, read_back
 from sbkube.api.planning import CATCH_UP, behind
 from sbkube.api.undoing import Rollback, Undoing
-from sbkube.errors import ClusterForbidden, PlanOvertaken, RecordLost, StateBehind, StateLocked
+from sbkube.errors import ClusterForbidden, PlanOvertaken, RecordLost, StateBehind, StateError, StateLocked
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 POLL = 0.5  # seconds between two looks at somebody else's lock
 INTERRUPTED = 130
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 TELL = 10.0  # seconds before it is said again who is waited for
 
 
@@ -102,10 +104,29 @@ class Running(Undoing):
         finally:
             done = record is not None and record.status is DeploymentStatus.SUCCESS
             lock.release(newest, gone=plan.purpose == "delete" and done)
+        self._forget_old()
         code = exit_code(run.record.status)
         if code == INTERRUPTED and not self.cancel.is_set():
             code = 1  # nobody stopped it: the cluster did not answer, and what came of a request is unknown
         return Result(detail, run.outcomes, code, undone)
+
+    def _forget_old(self) -> None:
+        """Keep what `settings.state.retention` says of this project; what cannot be forgotten now stays."""
+        kept = self.config.settings.state.retention
+        if kept is None:
+            return
+        from sbkube.state.pruning import Rule
+
+        target = self.target
+        own = (target.cluster_uid, target.project, target.namespace)
+        try:
+            if isinstance(kept, int):
+                self.ledger.prune(Rule(keep=kept, only=own))
+            else:
+                age = timedelta(**{_UNITS[kept[-1]]: int(kept[:-1])})
+                self.ledger.prune(Rule(before=self.world.clock.now() - age, only=own))
+        except StateError as error:
+            self.world.emit("warning", message=f"older deployments could not be forgotten: {error.message}")
 
     def _lock(self, command: str, wait: float, deployment: str) -> RunLock:
         from sbkube.engine.lock import RunLock

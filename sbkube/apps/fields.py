@@ -76,6 +76,15 @@ def _seconds(written: str) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def _retention(value: Any) -> Any:
+    """A number of deployments, or days as `90d` (also `12h`, `8w`) as a text."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]*[hdw]?", value):
+        return int(value) if value.isdigit() else value
+    raise refuse("must be a number of deployments, or a time", 'write 100, or "90d"')
+
+
 def _labels(value: Any) -> Any:
     for key, content in _text_map(value).items():
         if _LABEL_KEY.fullmatch(key) is None:
@@ -128,6 +137,13 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Namespace = Annotated[str, BeforeValidator(_dns_label), WithJsonSchema({"type": "string", "maxLength": 63})]
 Seconds = Annotated[
     float, BeforeValidator(parse_duration), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})
+]
+Retention = Annotated[
+    int | str,
+    BeforeValidator(_retention),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]*[hdw]?$"}]}
+    ),
 ]
 Labels = Annotated[dict[str, str], BeforeValidator(_labels)]
 Annotations = Annotated[dict[str, str], BeforeValidator(_text_map)]

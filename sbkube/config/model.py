@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from sbkube.apps.base import AppSpec
-from sbkube.apps.fields import Annotations, Labels, Namespace, OneOrMore, Seconds, Text, Whole, refuse
+from sbkube.apps.fields import Annotations, Labels, Namespace, OneOrMore, Retention, Seconds, Text, Whole, refuse
 from sbkube.apps.hooks import ProjectHooks
 from sbkube.apps.values import masked
 from sbkube.config.repositories import GitRepos, HelmRepos, OciRegistries, merged, repositories
@@ -45,10 +45,12 @@ class StateSettings(BaseModel):
     """Where deployments are recorded."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset({"retention"})
-
     url: Text | None = Field(
         default=None, description="Database: sqlite:///PATH or postgresql://…; default: local."
+    )
+    retention: Retention | None = Field(
+        default=None,
+        description='What is kept of this project: so many deployments (100), or for so long ("90d").',
     )
 
 

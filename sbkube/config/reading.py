@@ -167,7 +167,7 @@ class Reading:
         if isinstance(own.get("state"), dict):
             found, bad = unknown_keys(own["state"], StateSettings, level.document, (*path, "state"))
             self._problems += found
-            own["state"] = {k: v for k, v in own["state"].items() if k not in bad and v}
+            own["state"] = {k: v for k, v in own["state"].items() if k not in bad and v not in (None, "")}
         if build(Settings, own, level.document, path, self._problems) is None:
             own = {}
         for key in _OF_THE_PROJECT if level.phase else ():

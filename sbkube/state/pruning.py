@@ -34,10 +34,12 @@ Holders = dict[Any, list[tuple[int, bool]]]
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Which deployments of a target are old: all but the newest `keep`, or those that began before `before`. Where
-    both are given, what is old by both. The newest one is never old."""
+    both are given, what is old by both. The newest one is never old. `only`: of this target alone (cluster UID,
+    project, namespace)."""
 
     keep: int | None = None
     before: datetime | None = None
+    only: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def choose(conn: Connection, rule: Rule) -> tuple[dict[int, tuple[str, Target]],
     chosen: dict[int, tuple[str, Target]] = {}
     needed = 0
     for target, rows in by_target.items():
+        if rule.only is not None and target != rule.only:
+            continue
         old = [row for at, row in enumerate(rows) if _is_old(rule, at, row)]
         if not old:
             continue

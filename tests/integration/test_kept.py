@@ -155,3 +155,28 @@ def test_rollback_to_a_deployment_restores_what_it_left(bench: Bench, api_server
     live = get(api_server, "ConfigMap", bench.namespace, "a")
     assert live is not None and live["data"] == {"x": "1"}
     assert get(api_server, "ConfigMap", bench.namespace, "b") is None
+
+
+def test_retention_keeps_so_many_deployments_of_this_project_alone(bench: Bench) -> None:
+    def deploy(colour: str, name: str, **state: object) -> None:
+        bench.write("m.yaml", configmap("page", colour=colour))
+        document = {
+            "apiVersion": "sbkube/v1",
+            "metadata": {"name": f"{bench.namespace}-{name}"},
+            "settings": {"namespace": f"{bench.namespace}-{name}", "state": state},
+            "apps": {"a": {"type": "yaml", "manifests": ["m.yaml"]}},
+        }
+        bench.write("sbkube.yaml", document)
+        bench.ok("apply", "-y")
+
+    for colour in ("1", "2", "3"):
+        deploy(colour, "other")
+    for colour in ("1", "2", "3", "4", "5"):
+        deploy(colour, "own", retention=2)
+    # The first one made the namespace: that it did must not be forgotten.
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 3
+    assert len(bench.ok("history", "--all-projects", "-o", "json").json["deployments"]) == 6
+    assert bench.ok("state", "verify").code == 0
+    bench.ok("rollback", "-y")
+    deploy("6", "own", retention="90d")
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sbkube.apps.yaml import YamlSpec
 from sbkube.config.check import build, dotted, known_keys
-from sbkube.config.model import StateSettings
 from sbkube.errors import Problem
 from sbkube.sources.yaml_reader import read_one
 
@@ -36,8 +35,3 @@ def test_empty_values_count_as_not_given() -> None:
     document = read_one("type: yaml\nmanifests: [x]\nlabels:\nnotes:\n", "f.yaml")
     spec = build(YamlSpec, document.value, document, (), [])
     assert spec is not None and spec.labels == {}
-
-
-def test_keys_are_either_supported_or_not_yet() -> None:
-    for model in (StateSettings,):
-        assert not model.not_yet & model.model_fields.keys()

@@ -211,10 +211,6 @@ def test_hints(tmp_path: Path, text: str, expected: str) -> None:
     ("text", "says"),
     [
         ("apps: {a: {type: noop, context: x}}", "2:24 apps.a.context is not supported by this version of sbkube"),
-        (
-            "settings: {state: {retention: 1}}",
-            "2:20 settings.state.retention is not supported by this version of sbkube",
-        ),
     ],
 )
 def test_what_is_known_but_does_nothing_yet_is_never_ignored(tmp_path: Path, text: str, says: str) -> None:
