@@ -6,6 +6,7 @@ what it needs. Functions are quiet; events go to the listener that you pass.
 
 from __future__ import annotations
 
+from sbkube.api.checking import check_schema, check_storage
 from sbkube.api.project import Project, open_project
 from sbkube.api.running import Result
 from sbkube.api.setup import (
@@ -35,6 +36,8 @@ __all__ = [
     "Project",
     "Result",
     "Where",
+    "check_schema",
+    "check_storage",
     "doctor",
     "export_state",
     "history",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
-from sbkube.apps.hooks import StageHooks
 from sbkube.errors import PlanRefused, Problem, StateBehind, UsageError
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event
@@ -50,7 +49,7 @@ class Planning(Opened):
 
         self._mention_interrupted()
         self._asked("apply", apps=list(apps), prune=prune, hooks=list(hooks))
-        self._refuse_without_deps()
+        self.check_deps()
         no_prune = self._behind()
         if no_prune:
             self.world.emit("warning", message=f"{no_prune}; {CATCH_UP}")
@@ -71,7 +70,7 @@ class Planning(Opened):
         with before_any_write():
             return plan_hooks(self.config, self.world, Selection(tuple(apps)), tuple(stages) or BEFORE_PLANNING)
 
-    def _refuse_without_deps(self) -> None:
+    def check_deps(self) -> None:
         """Raise PlanRefused where a project that comes before this one is not deployed here."""
         uid = self.world.cluster.info().uid if self.config.deps else ""
         problems = []
@@ -175,6 +174,8 @@ class Planning(Opened):
 
     def has_hooks(self, stage: str) -> bool:
         """Whether anything is to be run before this stage of planning, or after it."""
+        from sbkube.apps.hooks import StageHooks
+
         hooks = [hooks for hooks in self.config.hooks.values() if getattr(hooks, stage) != StageHooks()]
         own = (app.hooks for app in self.config.apps.values() if app.hooks is not None)
         return bool(hooks) or any(h.commands(f"{when}_{stage}") for h in own for when in ("pre", "post"))

@@ -35,6 +35,7 @@ from sbkube.sources.problems import refusal
 from sbkube.sources.yaml_reader import Document
 
 POLL = 1.0  # seconds between two attempts where nothing else is said
+_NOTHING_ELSE = frozenset({"exec", "hook", "noop", "git", "http"})  # no object of theirs says whether to run them
 _STATUS = {"pre": "pending", "post": "success", "on": "failed"}
 
 
@@ -181,7 +182,7 @@ class _Steps:
                 for step in self._commands(f"{when}_{stage}")
                 if step.command is not None
             ),
-            always=isinstance(spec, ExecSpec | HookSpec),
+            always=spec.type in _NOTHING_ELSE,
         )
 
     def _own(self) -> tuple[list[_Step], list[_Step]]:

@@ -40,6 +40,17 @@ def canonical(text: str) -> str:
     raise NoQuantity("unable to parse quantity's suffix")
 
 
+def parse(text: str) -> Fraction:
+    """The number that a quantity stands for; raises NoQuantity."""
+    match = _NUMBER.fullmatch(canonical(text))
+    assert match is not None, text
+    number, suffix = Fraction(match[1]), match[2]
+    if suffix in _BINARY[1:]:
+        return number * 1024 ** _BINARY.index(suffix)
+    power = next((exponent for exponent, name in _DECIMAL.items() if name == suffix), None)
+    return number * Fraction(f"1e{int(suffix[1:]) if power is None else power}")
+
+
 def _decimal(value: Fraction, suffix_of: Callable[[int], str | None]) -> str:
     nanos = _away_from_zero(_bounded(value) * 10**9)
     exponent = -9

@@ -87,6 +87,13 @@ def test_exec_apps_run_each_time_and_are_no_pending_change(bench: Bench) -> None
     assert len(trace(bench)) == 4
 
 
+def test_hooks_of_apps_without_objects_run_each_time(bench: Bench) -> None:
+    bench.project({"gate": {"type": "noop", "hooks": {"pre_deploy": note("gate")}}})
+    bench.ok("apply", "-y")
+    bench.ok("apply", "-y")
+    assert trace(bench) == ["gate", "gate"]
+
+
 def test_failing_commands_and_what_comes_after(bench: Bench) -> None:
     apps = {
         "job": {"type": "exec", "commands": [note("one"), "exit 1", note("never")]},

@@ -1,6 +1,8 @@
-"""`validate`: is the project file right? Needs no cluster."""
+"""`validate`: is the project file right, and would its objects be taken?"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,19 +10,49 @@ from sbkube.cli.options import Command
 from sbkube.cli.session import Session
 from sbkube.report.layout import plural
 
+if TYPE_CHECKING:
+    from sbkube.api import Project
+    from sbkube.errors import Problem
+
 
 @click.command("validate", cls=Command)
 @click.argument("target", required=False)
-def validate(session: Session, target: str | None) -> int:
-    """Check the project file and everything it names; every problem is told with its line."""
+@click.option(
+    "--schema", is_flag=True, help="Render everything, and check every object against Kubernetes' schema."
+)
+@click.option("--kubernetes-version", metavar="1.34", help="The version for that: what it does not serve is told.")
+@click.option("--storage", is_flag=True, help="Check on the cluster that every volume claim can be bound.")
+@click.option(
+    "--strict-deps", is_flag=True, help="Projects in deps must be deployed; disabled dependencies are errors."
+)
+def validate(session: Session, target: str | None, **how: Any) -> int:
+    """Check the project file and everything it names; every problem is told with its line.
+
+    Needs no cluster, but for --storage and --strict-deps.
+    """
+    from sbkube.errors import ProjectError
+
     with session.project(target) as project:
-        warnings = project.validate()
+        warnings, problems, counts = list(project.validate()), [], {}
+        if how["strict_deps"]:
+            problems += _strict(project, warnings)
+        if how["schema"] or how["kubernetes_version"]:
+            found = session.api.check_schema(project, how["kubernetes_version"] or "")
+            problems, warnings = [*problems, *found.problems], [*warnings, *found.warnings]
+            counts["objects"] = found.objects
+        if how["storage"]:
+            found = session.api.check_storage(project)
+            problems, counts = [*problems, *found.problems], {**counts, "claims": found.objects}
         config = project.config
+    session.stop_progress()
+    if problems:
+        raise ProjectError("the project would not be taken", problems=problems)
     ink = session.ink
 
     def text() -> str:
         head = f"{ink.green('✓')} {config.path} is valid: project {config.name}, {plural(len(config.apps), 'app')}"
-        return "\n".join([head, *(ink.yellow(f"! {warning}") for warning in warnings)])
+        looked = [f"{plural(number, name.removesuffix('s'))} checked" for name, number in counts.items()]
+        return "\n".join([", ".join([head, *looked]), *(ink.yellow(f"! {warning}") for warning in warnings)])
 
     session.emit(
         "validate",
@@ -30,7 +62,20 @@ def validate(session: Session, target: str | None) -> int:
             "project": config.name,
             "apps": list(config.apps),
             "warnings": [str(warning) for warning in warnings],
+            "checked": counts,
         },
         text,
     )
     return 0
+
+
+def _strict(project: Project, warnings: list[str]) -> list[Problem]:
+    """Warnings about dependencies as problems, and projects that should have been deployed."""
+    from sbkube.errors import PlanRefused, Problem
+
+    found = [Problem(warning, None) for warning in warnings if "depends on" in warning]
+    try:
+        project.check_deps()
+    except PlanRefused as error:
+        found += error.problems
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbkube.sandbox.inprocess import InProcess
-from sbkube.sandbox.quantities import NoQuantity, canonical
+from sbkube.sandbox.quantities import NoQuantity, canonical, parse
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,10 @@ def test_another_spelling_of_the_same_amount_changes_nothing() -> None:
     assert stored == {"cpu": "1"}
     assert one["metadata"]["generation"] == other["metadata"]["generation"] == 1
     assert more["metadata"]["generation"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1Gi", 2**30), ("1.5k", 1500), ("100m", Fraction(1, 10)), ("2e3", 2000), ("0", 0)]
+)
+def test_the_number_that_is_meant(text: str, number: Fraction) -> None:
+    assert parse(text) == number
