@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,12 +48,42 @@ def schema() -> dict[str, Any]:
     return json_schema()
 
 
-def init_project(folder: str | Path, name: str | None = None) -> list[Path]:
+def init_project(folder: str | Path, name: str | None = None, template: str = "minimal") -> list[Path]:
     """Write a small project to start from; raises UsageError rather than overwrite anything."""
     from sbkube.config.starter import starter_files
 
     root = Path(folder)
-    files = starter_files(name or root.resolve().name)
+    return _write_new(root, starter_files(name or root.resolve().name, template))
+
+
+def inherit_project(
+    folder: str | Path, namespace: str, name: str | None = None, where: Where = HERE
+) -> tuple[list[Path], list[str]]:
+    """Write a project for what a namespace of a cluster holds, and give remarks; raises UsageError rather than
+    overwrite anything, SurroundingsError when the cluster cannot be read."""
+    from sbkube.api.opening import before_any_write
+    from sbkube.config.starter import named
+    from sbkube.edges import cluster, helm, kubeconfig
+    from sbkube.edges.access import minimal
+    from sbkube.engine.inherit import inherit
+    from sbkube.report.yaml_text import dump, dump_all
+
+    root = Path(folder)
+    path = str(sandbox(root).up()) if where.sandbox else where.kubeconfig
+    access = kubeconfig.load(path, where.context, os.environ)
+    http = cluster.connect(access)
+    try:
+        with before_any_write():
+            port = helm.choose(minimal(access), prefer=None, environ=os.environ, cluster=http)
+            found = inherit(http, port, namespace, named(name or namespace)[0])
+    finally:
+        http.close()
+    files = {"sbkube.yaml": dump(found.project)}
+    files |= {file: dump_all(c) if isinstance(c, list) else dump(c) for file, c in found.files.items()}
+    return _write_new(root, files), found.remarks
+
+
+def _write_new(root: Path, files: Mapping[str, str]) -> list[Path]:
     if existing := [f for f in files if (root / f).exists()]:
         raise UsageError(f"{root / existing[0]} exists already", hint="choose an empty folder")
     for relative, text in files.items():

@@ -46,7 +46,7 @@ def parse(text: str) -> Fraction:
     assert match is not None, text
     number, suffix = Fraction(match[1]), match[2]
     if suffix in _BINARY[1:]:
-        return number * 1024 ** _BINARY.index(suffix)
+        return Fraction(number * (1 << 10 * _BINARY.index(suffix)))
     power = next((exponent for exponent, name in _DECIMAL.items() if name == suffix), None)
     return number * Fraction(f"1e{int(suffix[1:]) if power is None else power}")
 

@@ -267,7 +267,7 @@ class FakeApi:
         self.calls += [("own", own)] if own else []
         return FakeBox(self.calls)
 
-    def init_project(self, folder: str, name: str | None = None) -> list[Path]:
+    def init_project(self, folder: str, name: str | None = None, template: str = "minimal") -> list[Path]:
         if folder == "full":
             raise UsageError("full/sbkube.yaml exists already")
         return [Path(folder) / "sbkube.yaml"]
