@@ -152,3 +152,4 @@ def test_every_app_type_has_its_test_and_its_example() -> None:
     for name in APP_TYPES:
         assert (ROOT / "tests/unit/apps" / f"test_{name}.py").exists(), name
         assert f"type: {name}" in examples, name
+        assert (ROOT / "docs/apps" / f"{name}.md").exists(), name
