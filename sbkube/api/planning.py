@@ -33,7 +33,7 @@ def behind(unknown: Sequence[str]) -> str:
 class Planning(Opened):
     """What would be done. Each verb raises ProjectError, SurroundingsError or StateError."""
 
-    request: dict[str, Any]  # what the newest plan was asked for, so that it can be made again
+    request: dict[str, Any] = {}  # what the newest plan was asked for, so that it can be made again
 
     def plan(
         self, apps: Sequence[str] = (), *, prune: bool = True, hooks: Sequence[str] = ALL_HOOKS, look: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,20 @@ def open_project(
 
 class Project(Rebuilding):
     """A project with a cluster and a state database. Use it as a context manager, or call `close`."""
+
+    @cached_property
+    def children(self) -> tuple[tuple[str, bool, Project], ...]:
+        """Projects of their own that are part of this one: phase, whether it comes first, and the project."""
+        return tuple(
+            (child.phase, child.first, Project(child.config, self._where, self._listener, self._environ))
+            for child in self.config.children
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for _, _, child in self.__dict__.get("children", ()):
+            child.close()
+        super().close()
 
     def status(self, apps: Sequence[str] = ()) -> StatusReport:
         """How everything that was deployed is now."""

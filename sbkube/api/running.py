@@ -6,7 +6,7 @@ import getpass
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 POLL = 0.5  # seconds between two looks at somebody else's lock
 INTERRUPTED = 130
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+PART_OF = "part_of"  # in the origin of a deployment: the run of another project that it belongs to
 TELL = 10.0  # seconds before it is said again who is waited for
 
 
@@ -44,6 +45,27 @@ class Result:
     rollback: Rollback | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How deployments of one run belong together: the id that this one gets, and the run that it is part of."""
+
+    own: str = ""
+    parent: str = ""
+
+    def described(self, data: DeploymentCreate) -> DeploymentCreate:
+        """The deployment with its place in the family."""
+        origin = {**data.origin, PART_OF: self.parent} if self.parent else data.origin
+        return replace(
+            data,
+            deployment_id=self.own or data.deployment_id,
+            parent=data.parent or self.parent or None,
+            origin=origin,
+        )
+
+
+ALONE = Family()
+
+
 def exit_code(status: DeploymentStatus) -> int:
     """The exit code that a recorded status means."""
     return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: INTERRUPTED}.get(status, 1)
@@ -55,12 +77,18 @@ class Running(Undoing):
     _left_behind = False  # a Lease whose holder is gone
 
     def execute(
-        self, plan: Plan, *, command: str, args: Mapping[str, Any] | None = None, wait_for_lock: float = 0
+        self,
+        plan: Plan,
+        *,
+        command: str,
+        args: Mapping[str, Any] | None = None,
+        wait_for_lock: float = 0,
+        family: Family = ALONE,
     ) -> Result:
         """Execute a plan under the lock, recorded. What fails in the cluster is in the result, not raised.
 
         Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
-        the record failed. `wait_for_lock` is in seconds.
+        the record failed. `wait_for_lock` is in seconds. `family` says which run it belongs to.
         """
         from sbkube.engine.commands import refuse_commands
         from sbkube.engine.execute import execute, takes_lease_first
@@ -68,7 +96,7 @@ class Running(Undoing):
 
         world = self.world
         refuse_commands(plan, world.commands.allowed)
-        data = self._describe(plan, command, args)
+        data = family.described(self._describe(plan, command, args))
         lock = self._lock(command, wait_for_lock, data.deployment_id or "")
         record: DeploymentRecord | None = None
         newest: DeploymentRecord | None = None
@@ -105,10 +133,12 @@ class Running(Undoing):
             done = record is not None and record.status is DeploymentStatus.SUCCESS
             lock.release(newest, gone=plan.purpose == "delete" and done)
         self._forget_old()
-        code = exit_code(run.record.status)
-        if code == INTERRUPTED and not self.cancel.is_set():
-            code = 1  # nobody stopped it: the cluster did not answer, and what came of a request is unknown
-        return Result(detail, run.outcomes, code, undone)
+        return Result(detail, run.outcomes, self._code(run.record), undone)
+
+    def _code(self, record: DeploymentRecord) -> int:
+        code = exit_code(record.status)
+        # Where nobody stopped it, the cluster did not answer, and what came of a request is unknown.
+        return 1 if code == INTERRUPTED and not self.cancel.is_set() else code
 
     def _forget_old(self) -> None:
         """Keep what `settings.state.retention` says of this project; what cannot be forgotten now stays."""
@@ -223,6 +253,12 @@ class Running(Undoing):
         self.ledger.break_lock(self.target)
         with before_any_write():
             self.world.leases.free(self.target.namespace, lease_name(self.target))
+
+    def new_id(self) -> str:
+        """An id for a deployment that is still to be described."""
+        from sbkube.state.records import generated_id
+
+        return generated_id(self.world.clock.now())
 
     def _describe(self, plan: Plan, command: str, args: Mapping[str, Any] | None) -> DeploymentCreate:
         from sbkube.edges import origin

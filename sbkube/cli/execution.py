@@ -15,6 +15,7 @@ from sbkube.models.plan import Effect, Plan, Verb
 
 if TYPE_CHECKING:
     from sbkube.api import Project
+    from sbkube.api.family import Member
 
 _TAKES_AWAY = frozenset({Verb.DELETE, Verb.RECREATE, Verb.HELM_UNINSTALL})
 
@@ -148,24 +149,107 @@ def _document(masked: Plan) -> dict[str, Any]:
     return machine.plan(masked)
 
 
+def carry_out_all(session: Session, plans: Sequence[tuple[Member, Plan]], run: Run) -> int:
+    """The same for a family: all plans are shown, one consent is asked for, and they are executed one after the
+    other until one fails. The first exit code other than 0 counts."""
+    if len(plans) == 1:
+        return carry_out(session, plans[0][0].project, plans[0][1], run)
+    from sbkube.errors import UsageError
+
+    session.stop_progress()
+    if run.out:
+        raise UsageError("a plan of several projects cannot be saved", hint="plan each of them by itself")
+    shown = [(member, plan, member.project.masked(plan)) for member, plan in plans]
+    asks = not session.options.yes and not session.options.dry_run
+    must_ask = asks and any(p.writes and (run.always_ask or takes_away(p)) for _, p, _ in shown)
+    if session.human or must_ask:
+        for _, _, masked in shown:
+            show_plan(session, masked, bodies=session.options.dry_run)
+    if session.options.dry_run:
+        documents = [_document(masked) for _, _, masked in shown]
+        session.emit(
+            run.command,
+            lambda: {"dry_run": True, "projects": documents},
+            lambda: session.ink.dim("dry run: nothing was changed"),
+        )
+        return 0
+    if must_ask:
+        session.confirm(f"{run.command} {len(shown)} projects on {shown[0][1].cluster}?")
+    return _one_by_one(session, shown, run)
+
+
+def _one_by_one(session: Session, shown: Sequence[tuple[Member, Plan, Plan]], run: Run) -> int:
+    """Execute the plans of a family; what comes behind a failure is not begun."""
+    from sbkube.api.running import Family
+
+    main = next((member.project for member, _, _ in shown if member.main), shown[0][0].project)
+    own, code = main.new_id(), 0
+    contents: list[dict[str, Any]] = []
+    for member, plan, masked in shown:
+        project = member.project
+        if code:
+            session.terminal.err(f"{project.config.name}: not begun, because another project failed")
+            continue
+        plan = plan if not contents else _on_top(project, plan)
+        with stopping(project.cancel, session.terminal.err, session.quit_now):
+            family = Family(own) if project is main else Family(parent=own)
+            result = project.execute(plan, command=run.command, args=arguments(session), family=family)
+        session.stop_progress()
+        code = int(result.exit_code)
+        contents.append(_content(masked, result))
+        if session.human:
+            _tell(session, result)
+    if not session.human:
+        session.emit(run.command, lambda: {"exit_code": code, "projects": contents}, str)
+    return code
+
+
+def _on_top(project: Project, approved: Plan) -> Plan:
+    """The plan of a project made again on top of what others of its family have done since; raises PlanOvertaken
+    where it would now change what nobody has agreed to."""
+    from sbkube.errors import PlanOvertaken
+
+    if not project.request:
+        return approved
+    fresh = project.plan_again(project.request)
+    agreed = {(c.key.identity, c.effect) for app in approved.apps for c in app.changes}
+    more = [
+        str(change.key)
+        for app in fresh.apps
+        for change in app.changes
+        if change.effect is not Effect.UNCHANGED and (change.key.identity, change.effect) not in agreed
+        if change.key.kind != "Namespace"  # one of ours that the others have emptied
+    ]
+    if more:
+        text = f"{project.config.name} would now also change {', '.join(more[:3])}"
+        raise PlanOvertaken(text, hint="look at it: sbkube diff")
+    return fresh
+
+
 def _finish(session: Session, masked: Plan, result: Any, run: Run) -> None:
     if session.human:
-        if not session.options.quiet:
-            from sbkube.report import run as report
-
-            session.terminal.out(report.render(result.record, ink=session.ink))
-            if result.rollback:
-                session.terminal.out(
-                    report.undone(result.rollback.record, result.rollback.reason, ink=session.ink)
-                )
+        _tell(session, result)
         return
+    session.emit(run.command, lambda: _content(masked, result), str)
+
+
+def _tell(session: Session, result: Any) -> None:
+    if session.options.quiet:
+        return
+    from sbkube.report import run as report
+
+    session.terminal.out(report.render(result.record, ink=session.ink))
+    if result.rollback:
+        session.terminal.out(report.undone(result.rollback.record, result.rollback.reason, ink=session.ink))
+
+
+def _content(masked: Plan, result: Any) -> dict[str, Any]:
     from sbkube.report import machine
 
-    content = {
+    return {
         "exit_code": result.exit_code,
         "summary": masked.counts(),
         "deployment": machine.detail(result.record),
         "warnings": list(masked.warnings),
         "rollback": machine.rollback(result.rollback.record, result.rollback.reason) if result.rollback else None,
     }
-    session.emit(run.command, lambda: content, str)

@@ -14,6 +14,7 @@ from sbkube.report.ink import Ink, wants_colour
 
 if TYPE_CHECKING:
     from sbkube.api import Project, Where
+    from sbkube.api.family import Member
     from sbkube.models.outcome import Event
     from sbkube.report.progress import Progress
 
@@ -129,6 +130,12 @@ class Session:
     def apps(self, project: Project) -> tuple[str, ...]:
         """The apps that were asked for, by their full names; `PHASE/` for a phase."""
         return project.config.full_names(self.options.apps)
+
+    def members(self, project: Project) -> list[Member]:
+        """The project and those that are part of it, in the order in which they are deployed."""
+        from sbkube.api.family import members
+
+        return members(project, project.config.full_names(self.options.apps))
 
     def listen(self, event: Event) -> None:
         """Show an event as it happens."""

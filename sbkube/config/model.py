@@ -184,10 +184,22 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """A project of its own that is deployed along with another one: the file of the phase `phase` gives it a name.
+
+    `first`: it comes before the apps of the other, because some of them depend on it; else it comes behind them.
+    """
+
+    phase: str
+    config: ProjectConfig
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectConfig:
     """One project, checked. `apps` are in the order of execution where nothing else is said; apps of phases are
     called `PHASE/NAME`. `scopes` has one for each phase, and one for ""; `hooks` those that files have for all of
-    their apps, by phase.
+    their apps, by phase. `children` are projects of their own that belong to it, in order.
 
     `name_given`: the file names the project (else its folder does). `deps` are projects that come before this one.
     `warnings` are for people.
@@ -203,6 +215,7 @@ class ProjectConfig:
     scopes: Mapping[str, Scope]
     deps: tuple[str, ...] = ()
     hooks: Mapping[str, ProjectHooks] = field(default_factory=dict)
+    children: tuple[Child, ...] = ()
     warnings: tuple[str, ...] = ()
     document: Document | None = field(default=None, repr=False, compare=False)
 

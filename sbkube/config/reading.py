@@ -16,7 +16,7 @@ from typing import Any
 
 from sbkube.apps.base import AppSpec
 from sbkube.apps.hooks import ProjectHooks
-from sbkube.config import older
+from sbkube.config import family, older
 from sbkube.config.app_reading import AppsReading
 from sbkube.config.check import Path as Path_
 from sbkube.config.check import build, dotted, unknown_keys
@@ -25,7 +25,7 @@ from sbkube.config.environments import read_layers_if_any
 from sbkube.config.graph import Node, check_graph, collisions
 from sbkube.config.inheritance import inherited, moved
 from sbkube.config.load import FILE_NAME
-from sbkube.config.model import PhaseKeys, ProjectConfig, Scope, Settings, StateSettings, TopLevel
+from sbkube.config.model import Child, PhaseKeys, ProjectConfig, Scope, Settings, StateSettings, TopLevel
 from sbkube.errors import ConfigError, Place, Problem
 from sbkube.sources.problems import refuse_config
 from sbkube.sources.yaml_reader import Document, shown
@@ -81,6 +81,7 @@ class Reading:
         self._scopes: dict[str, Scope] = {}
         self._deps: list[str] = []
         self._hooks: dict[str, ProjectHooks] = {}
+        self._children: dict[str, Child] = {}
         self._repositories: dict[tuple[str, str], str] = {}
 
     def project(self) -> ProjectConfig:
@@ -105,6 +106,7 @@ class Reading:
             scopes=self._scopes,
             deps=tuple(dict.fromkeys(self._deps)),
             hooks=self._hooks,
+            children=tuple(self._children.values()),
             warnings=tuple(self._warnings),
             document=root.document,
         )
@@ -313,11 +315,6 @@ class Reading:
             self._problems += error.problems or (Problem(error.message, error.place, error.hint),)
             return
         name = raw["metadata"].get("name") if isinstance(raw.get("metadata"), dict) else None
-        if name is not None:
-            message = f'the file is a project of its own ("{name}"), which cannot be part of another one yet'
-            hint = "remove the name to make it part of this project, or deploy it by itself"
-            self._refuse(message, document.place("metadata", "name"), hint)
-            return
         inner = replace(
             level,
             document=document,
@@ -326,10 +323,23 @@ class Reading:
             settings=moved(level.settings, level.folder, file.parent),
             files=(*level.files, file.resolve()),
         )
-        self._file(inner, raw)
+        if name is None:
+            self._file(inner, raw)
+        elif level.enabled:
+            self._child(inner)
+
+    def _child(self, level: Level) -> None:
+        """A file with a name is a project of its own: it inherits settings, and has its own record and lock."""
+        reading = Reading(level.file, level.document, self._environ, None, self._environment)
+        reading._root = replace(level, phase="")
+        try:
+            self._children[level.phase] = Child(level.phase, reading.project())
+        except ConfigError as error:
+            self._problems += error.problems or (Problem(error.message, error.place, error.hint),)
 
     def _link(self, level: Level, nodes: Mapping[str, Node]) -> None:
         """Apps of a phase depend on the last ones of the phases that it depends on."""
+        self._problems += family.place(self._children, level.phase, nodes, level.document)
         for name, node in nodes.items():
             before = tuple(
                 dict.fromkeys(app for other in node.depends_on for app in self._ends(level, other, nodes))

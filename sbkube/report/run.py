@@ -45,6 +45,7 @@ def tally(detail: DeploymentDetail) -> str:
     states = [r.state for r in detail.resources] + [r.state for r in detail.releases]
     failed = states.count(OpState.FAILED)
     parts = [f"{done[name]} {name}" for name in _ORDER if done[name]]
+    parts += [f"{plural(done['run'], 'command')} run"] if done["run"] else []
     releases = sum(r.state is OpState.APPLIED for r in detail.releases)
     if releases:
         parts.append(plural(releases, "release"))

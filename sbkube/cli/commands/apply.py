@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, no_prune, run_hooks, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, carry_out_all, no_prune, run_hooks, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -35,12 +35,15 @@ def _run(session: Session, target: str | None, name: str, plan_file: str | None,
                 saved = project.approved(plan_file)
                 command = name if saved.command == "apply" else saved.command
                 return carry_out(session, project, saved.plan, Run(command, approved=saved.digest))
-            apps = session.apps(project)
-            if name == "apply" and (code := run_hooks(session, project, apps, name)):
-                return code
-            hooks = ("apply", "deploy") if name == "apply" else ("deploy",)
-            plan = project.plan(apps, prune=prune, hooks=hooks, look=session.options.dry_run or name != "apply")
-            return carry_out(session, project, plan, Run(name))
+            plans = []
+            for member in session.members(project):
+                if name == "apply" and (code := run_hooks(session, member.project, member.apps, name)):
+                    return code
+                hooks = ("apply", "deploy") if name == "apply" else ("deploy",)
+                look = session.options.dry_run or name != "apply"
+                plan = member.project.plan(member.apps, prune=prune, hooks=hooks, look=look)
+                plans.append((member, plan))
+            return carry_out_all(session, plans, Run(name))
 
         return patiently(session, project, lock_wait, go)
 

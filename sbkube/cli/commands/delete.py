@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, out_file, wait_for_lock
+from sbkube.cli.execution import Run, carry_out_all, out_file, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -16,8 +16,11 @@ def _run(session: Session, target: str | None, delete_data: bool, out: str | Non
     with session.project(target) as project:
 
         def go() -> int:
-            plan = project.plan_delete(session.apps(project), delete_data=delete_data)
-            return carry_out(session, project, plan, Run("delete", always_ask=True, out=out))
+            plans = [
+                (member, member.project.plan_delete(member.apps, delete_data=delete_data))
+                for member in reversed(session.members(project))
+            ]
+            return carry_out_all(session, plans, Run("delete", always_ask=True, out=out))
 
         return patiently(session, project, lock_wait, go)
 

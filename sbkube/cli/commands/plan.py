@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sbkube.cli.execution import no_prune, out_file, say_saved, show_plan
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
+
+if TYPE_CHECKING:
+    from sbkube.api.family import Member
 
 PENDING = 10
 
@@ -20,6 +24,9 @@ def _run(session: Session, target: str | None, name: str, **how: Any) -> int:
 
     out = how["out"]
     with session.project(target) as project:
+        members = session.members(project)
+        if len(members) > 1:
+            return _all(session, members, name, **how)
         plan = project.plan(session.apps(project), prune=not how["no_prune"], look=True)
         session.stop_progress()
         masked = project.masked(plan)
@@ -30,6 +37,24 @@ def _run(session: Session, target: str | None, name: str, **how: Any) -> int:
         else:
             session.emit(name, lambda: machine.plan(masked) | saved, str)
         return PENDING if how["exit_status"] and plan.pending else 0
+
+
+def _all(session: Session, members: Sequence[Member], name: str, **how: Any) -> int:
+    """The plans of a project and of those that are part of it."""
+    from sbkube.errors import UsageError
+    from sbkube.report import machine
+
+    if how["out"]:
+        raise UsageError("a plan of several projects cannot be saved", hint="plan each of them by itself")
+    plans = [(m.project, m.project.plan(m.apps, prune=not how["no_prune"], look=True)) for m in members]
+    session.stop_progress()
+    masked = [project.masked(plan) for project, plan in plans]
+    if session.human:
+        for plan in masked:
+            show_plan(session, plan, bodies=True)
+    else:
+        session.emit(name, lambda: {"projects": [machine.plan(plan) for plan in masked]}, str)
+    return PENDING if how["exit_status"] and any(plan.pending for plan in masked) else 0
 
 
 @click.command("diff", cls=Command)

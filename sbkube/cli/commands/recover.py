@@ -13,13 +13,17 @@ from sbkube.cli.session import Session
 @click.option("--break-lock", is_flag=True, help="Take the lock from a run that is known to be dead. Asks first.")
 def recover(session: Session, target: str | None, break_lock: bool) -> int:
     """Find out what an interrupted run had done, and record it. Changes nothing in the cluster."""
+    from sbkube.api.family import members
     from sbkube.report import history, machine
 
     with session.project(target) as project:
         if break_lock:
             session.confirm("Take the lock from whoever holds it?")
-            project.break_lock()
-        records = project.recover()
+        records = []
+        for member in members(project):
+            if break_lock:
+                member.project.break_lock()
+            records += member.project.recover()
 
     def text() -> str:
         if not records:

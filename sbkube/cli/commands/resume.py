@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.execution import Run, carry_out_all, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -33,11 +33,15 @@ def resume(
     with session.project() as project:
 
         def go() -> int:
-            plan = project.plan_resume(reference, rerun=rerun, skip=skip)
-            if plan is None:
+            plans = []
+            for member in session.members(project):
+                plan = member.project.plan_resume(reference if member.main else "", rerun=rerun, skip=skip)
+                if plan is not None:
+                    plans.append((member, plan))
+            if not plans:
                 session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
                 return 0
-            return carry_out(session, project, plan, Run("resume"))
+            return carry_out_all(session, plans, Run("resume"))
 
         return patiently(session, project, wait_for_lock, go)
 

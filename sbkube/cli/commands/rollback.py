@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, out_file, wait_for_lock
+from sbkube.cli.execution import Run, carry_out, carry_out_all, out_file, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -29,17 +29,22 @@ from sbkube.cli.session import Session
 @wait_for_lock
 def rollback(session: Session, reference: str, to: str, only_list: bool, limit: int, **how: Any) -> int:
     """Go back to the state before deployment ID; without ID, undo the newest one that changed something."""
+    from sbkube.api.family import rollback_plans
+
     with session.project() as project:
         if only_list:
             return _list(session, project.history(limit=limit))
         consent = {name: how[name] for name in ("force", "delete_data")}
 
         def go() -> int:
+            scope = "" if how["scope"] == "all" else how["scope"]
+            run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
+            if project.children and not (to or session.options.apps):
+                plans = rollback_plans(project, reference, {"scope": how["scope"], **consent})
+                return carry_out_all(session, plans, run)
             plan = project.plan_rollback(
                 reference, to=to, apps=session.apps(project), scope=how["scope"], **consent
             )
-            scope = "" if how["scope"] == "all" else how["scope"]
-            run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
             return carry_out(session, project, plan, run)
 
         return patiently(session, project, how["wait_for_lock"], go)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,6 +61,8 @@ def _once(session: Session, project: Project, **how: Any) -> int:
         code, text = _look(session, project, **how)
         session.terminal.out(text)
         return code
+    if project.children:
+        return _family(session, project, **how)
     found = _chosen(project.status(session.apps(project)), **how)
     document = machine.status(found)
     if how["deps"]:
@@ -73,18 +76,32 @@ def _once(session: Session, project: Project, **how: Any) -> int:
     return _code(found, how)
 
 
+def _family(session: Session, project: Project, **how: Any) -> int:
+    """The document of a project and of those that are part of it."""
+    from sbkube.report import machine
+
+    found = [_chosen(m.project.status(m.apps), **how) for m in session.members(project)]
+    session.emit("status", lambda: {"projects": [machine.status(one) for one in found]}, str)
+    return max(_code(one, how) for one in found)
+
+
 def _look(session: Session, project: Project, **how: Any) -> tuple[int, str]:
     """The exit code, and the report for people."""
+    looks = [_looked(session, m.project, m.apps, **how) for m in session.members(project)]
+    return max(code for code, _ in looks), "\n\n".join(text for _, text in looks)
+
+
+def _looked(session: Session, project: Project, apps: Sequence[str], **how: Any) -> tuple[int, str]:
     from sbkube.report import status as report
 
-    found = _chosen(project.status(session.apps(project)), **how)
+    found = _chosen(project.status(apps), **how)
     if how["deps"]:
         text = report.graph(found, _depends(project), ink=session.ink)
     else:
         view = report.StatusView(session.options.verbose, how["by_group"], how["show_notes"])
         text = report.render(found, ink=session.ink, width=session.terminal.width, view=view)
     if how["check_updates"]:
-        newer = [u for u in project.updates(session.apps(project)) if u.available]
+        newer = [u for u in project.updates(apps) if u.available]
         text += "\n\n" + (
             "\n".join(f"{u.app}: {u.chart} {u.version} → {u.newest}" for u in newer) or "No updates."
         )

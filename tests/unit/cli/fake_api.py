@@ -120,6 +120,7 @@ class FakeProject:
         )
     )
     cancel: threading.Event = field(default_factory=threading.Event)
+    children: tuple[()] = ()
 
     def __enter__(self) -> FakeProject:
         return self

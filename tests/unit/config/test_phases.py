@@ -144,9 +144,18 @@ def test_what_is_wrong_with_phases(tmp_path: Path, text: str, says: str) -> None
     assert len(found) == 1 and says in found[0].replace(f"{tmp_path}/", "")
 
 
-def test_a_file_with_a_name_of_its_own_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "a", "metadata: {name: own}\napps: {}")
-    assert "is a project of its own" in problems(tmp_path, "phases: {a: {source: a}}")[0]
+def test_a_file_with_a_name_is_a_project_of_its_own_that_inherits(tmp_path: Path) -> None:
+    write(tmp_path / "a", "metadata: {name: own}\napps: {x: {type: noop}}")
+    found = load(tmp_path, "settings: {namespace: shop}\nphases: {a: {source: a}, b: {apps: {z: {type: noop}}}}")
+    (child,) = found.children
+    assert (child.phase, child.first, child.config.name) == ("a", False, "own")
+    assert list(child.config.apps) == ["x"] and child.config.settings.namespace == "shop"
+    assert list(found.apps) == ["b/z"]
+
+
+def test_its_problems_are_told_with_those_of_the_others(tmp_path: Path) -> None:
+    write(tmp_path / "a", "metadata: {name: own}\nappps: {}")
+    assert "appps is not a known key" in problems(tmp_path, "phases: {a: {source: a}}")[0]
 
 
 def test_older_spellings(tmp_path: Path) -> None:

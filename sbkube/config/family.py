@@ -1,0 +1,42 @@
+"""Projects of their own among the phases of another: whether they come before its apps, or behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sbkube.config.graph import Node
+from sbkube.config.model import Child
+from sbkube.errors import Problem
+from sbkube.sources.yaml_reader import Document
+
+
+def place(children: dict[str, Child], phase: str, nodes: Mapping[str, Node], document: Document) -> list[Problem]:
+    """Put the children among the phases `nodes` of `phase` in order, and say which come first.
+
+    Those on which something of this project depends come first, the others behind. Both at once cannot be, since
+    the apps of this project are deployed in one go: that is a problem.
+    """
+
+    def full(name: str) -> str:
+        return f"{phase}/{name}" if phase else name
+
+    own = [name for name in nodes if full(name) in children]
+
+    def reached(name: str) -> set[str]:
+        """Phases that one depends on, also by way of projects of their own."""
+        found: set[str] = set()
+        for other in nodes[name].depends_on:
+            found |= {other} | (reached(other) if other in own else set())
+        return found
+
+    problems = []
+    wanted = {other for name in nodes if name not in own for other in reached(name)}
+    for name in sorted(own, key=lambda name: len(reached(name) & set(own))):
+        before = reached(name) - set(own)
+        if name in wanted and before:
+            message = f"phase {name} is a project of its own between phases of this one"
+            hint = f"it depends on {', '.join(sorted(before))}: give that a metadata.name too"
+            problems.append(Problem(message, document.place("phases", name, key=True), hint))
+        children[full(name)] = replace(children.pop(full(name)), first=name in wanted)
+    return problems

@@ -1,0 +1,126 @@
+"""Projects of their own that are part of another: own record, lock and objects, planned and undone as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integration.conftest import Bench
+from integration.test_apply import get
+from integration.test_commands import note, trace
+from shapes import configmap
+
+from sbkube.edges.cluster import HttpCluster
+
+BETWEEN = "source: base\n    depends_on: [early]\n  early:\n    apps: {}"
+
+
+def write(bench: Bench, colour: str = "blue", **base_more: Any) -> None:
+    """`base`, which the apps of the project depend on, and `extra`, which depends on them."""
+    for name in ("base", "extra"):
+        bench.write(f"{name}/m.yaml", [configmap(name, colour=colour)])
+        child = {
+            "apiVersion": "sbkube/v1",
+            "metadata": {"name": f"{bench.namespace}-{name}"},
+            "apps": {
+                "page": {"type": "yaml", "manifests": ["m.yaml"]},
+                "say": {"type": "exec", "commands": [f"echo {name} >> ../trace"], "depends_on": ["page"]},
+                **(base_more if name == "base" else {}),
+            },
+        }
+        bench.write(f"{name}/sbkube.yaml", child)
+    bench.write("own.yaml", [configmap("own", colour=colour)])
+    project = {
+        "apiVersion": "sbkube/v1",
+        "metadata": {"name": bench.namespace},
+        "settings": {"namespace": bench.namespace, "global_labels": {"team": "a"}},
+        "phases": {
+            "extra": {"source": "extra", "depends_on": ["shop"]},
+            "base": {"source": "base"},
+            "shop": {
+                "depends_on": ["base"],
+                "apps": {
+                    "own": {"type": "yaml", "manifests": ["own.yaml"]},
+                    "say": {"type": "exec", "commands": [note("shop")]},
+                },
+            },
+        },
+    }
+    bench.write("sbkube.yaml", project)
+
+
+def colour(server: HttpCluster, bench: Bench, name: str) -> str | None:
+    found = get(server, "ConfigMap", bench.namespace, name)
+    return found["data"]["colour"] if found else None
+
+
+def test_they_are_deployed_in_order_and_recorded_by_themselves(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    document = bench.ok("apply", "-y", "-o", "json").json
+    assert document["exit_code"] == 0 and len(document["projects"]) == 3
+    assert trace(bench) == ["base", "shop", "extra"]
+    records = {p["deployment"]["project"]: p["deployment"] for p in document["projects"]}
+    main = records[bench.namespace]["deployment_id"]
+    assert {records[f"{bench.namespace}-{n}"]["parent"] for n in ("base", "extra")} == {main}
+    labels = get(api_server, "ConfigMap", bench.namespace, "base")["metadata"]["labels"]  # type: ignore[index]
+    assert labels["sbkube.dev/project"] == f"{bench.namespace}-base" and labels["team"] == "a"
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 1
+    assert bench.sbkube("plan", "--exit-status").code == 0
+    assert {p["project"] for p in bench.ok("status", "-o", "json").json["projects"]} == set(records)
+
+
+def test_rolling_the_whole_back_takes_them_along(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    write(bench, "red")
+    bench.ok("apply", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"red"}
+    bench.ok("rollback", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+    bench.ok("rollback", "-y")  # undoes the undoing
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"red"}
+    bench.ok("delete", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {None}
+
+
+def test_a_change_of_a_part_alone_is_undone_too(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    bench.write("base/m.yaml", [configmap("base", colour="green")])
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    assert colour(api_server, bench, "base") == "blue" and colour(api_server, bench, "own") == "blue"
+
+
+def test_one_part_can_be_chosen_and_each_can_stand_alone(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y", "--phase", "base")
+    assert colour(api_server, bench, "base") == "blue" and colour(api_server, bench, "own") is None
+    bench.ok("apply", "-y", "--app", "extra/page")
+    assert trace(bench) == ["base"] and colour(api_server, bench, "extra") == "blue"
+    bench.ok("apply", "extra", "-y", "-n", bench.namespace)
+    assert trace(bench) == ["base", "extra"]
+
+
+def test_what_fails_stops_what_comes_behind(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench, bad={"type": "exec", "commands": ["exit 1"]})
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 1 and "not begun" in ran.err
+    assert colour(api_server, bench, "base") == "blue" and colour(api_server, bench, "own") is None
+
+
+def test_nothing_is_touched_when_a_part_cannot_be_rendered(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.write("extra/m.yaml", "kind: [")
+    assert bench.sbkube("apply", "-y").code == 3
+    assert colour(api_server, bench, "base") is None
+    bench.write("extra/sbkube.yaml", "apiVersion: sbkube/v1\nmetadata: {name: x}\nappps: {}\n")
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 3 and "extra/sbkube.yaml:3" in ran.err
+
+
+def test_a_part_between_others_is_refused(bench: Bench) -> None:
+    write(bench)
+    text = (bench.folder / "sbkube.yaml").read_text()
+    (bench.folder / "sbkube.yaml").write_text(text.replace("source: base", BETWEEN))
+    ran = bench.sbkube("validate")
+    assert ran.code == 3 and "between phases" in ran.err
