@@ -171,11 +171,6 @@ def _part(title: str, model: type[BaseModel], schema: Json) -> Iterator[str]:
     rows = [_row(key, part, model, key in required) for key, part in _keys(schema).items()]
     if rows:
         yield from table(("key", "type", "default", "meaning"), rows)
-    shared: frozenset[str] = frozenset() if model is AppSpec else AppSpec.not_yet
-    later = sorted(getattr(model, "not_yet", frozenset()) - (shared if issubclass(model, AppSpec) else set()))
-    if later:
-        names = ", ".join(f"`{key}`" for key in later)
-        yield from (f"Keys of the format that this version refuses: {names}.", "")
 
 
 def _row(key: str, part: Json, model: type[BaseModel], required: bool) -> tuple[str, str, str, str]:

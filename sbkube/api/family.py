@@ -12,6 +12,7 @@ from sbkube.models.deployment_state import DeploymentRecord
 
 if TYPE_CHECKING:
     from sbkube.api.project import Project
+    from sbkube.config.model import Child
     from sbkube.models.plan import Plan
 
 
@@ -27,6 +28,8 @@ class Member:
 
 def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
     """The family in the order in which it is deployed; only those of whom something was asked for."""
+    if any(child.context for child, _ in project.children):
+        project.refuse_same_cluster()
     found = list(_members(project, tuple(apps), main=True))
     if not apps:
         return found
@@ -34,30 +37,42 @@ def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
 
 
 def _members(project: Project, apps: tuple[str, ...], *, main: bool) -> Iterator[Member]:
-    before: list[tuple[Project, tuple[str, ...]]] = []
-    after: list[tuple[Project, tuple[str, ...]]] = []
     rest = list(apps)
-    for phase, first, child in project.children:
-        mine = [app for app in apps if app == f"{phase}/" or app.startswith(f"{phase}/")]
-        rest = [app for app in rest if app not in mine]
-        whole = f"{phase}/" in mine
-        inner = tuple(_all(child)) if whole else tuple(app.removeprefix(f"{phase}/") for app in mine)
-        (before if first else after).append((child, inner))
-    for child, inner in before:
-        yield from _members(child, inner, main=False)
+    asked: list[tuple[Child, Project, tuple[str, ...]]] = []
+    for child, other in project.children:
+        if child.context:
+            mine = [name for name in apps if selected(child, name)]
+            rest = [name for name in rest if name not in child.config.apps]
+            asked.append((child, other, tuple(mine)))
+            continue
+        mine = [name for name in apps if name.startswith(f"{child.phase}/")]
+        rest = [name for name in rest if name not in mine]
+        whole = f"{child.phase}/" in mine
+        below = _all(other) if whole else [name.removeprefix(f"{child.phase}/") for name in mine]
+        asked.append((child, other, tuple(below)))
+    for child, other, inner in asked:
+        if child.first:
+            yield from _members(other, inner, main=False)
     yield Member(project, tuple(rest), main)
-    for child, inner in after:
-        yield from _members(child, inner, main=False)
+    for child, other, inner in asked:
+        if not child.first:
+            yield from _members(other, inner, main=False)
+
+
+def selected(child: Child, name: str) -> bool:
+    """Whether an app, or a phase as `PHASE/`, is of this context."""
+    apps = child.config.apps
+    return name in apps or (name.endswith("/") and any(app.startswith(name) for app in apps))
 
 
 def _all(project: Project) -> list[str]:
-    names = list(project.config.apps)
-    return names + [f"{phase}/" for phase, _, _ in project.children]
+    own = [f"{child.phase}/" if child.phase else "" for child, _ in project.children]
+    return [*project.config.apps, *filter(None, own)]
 
 
 def newest_changed(project: Project) -> str:
     """The newest deployment of the main project in which anything of the family changed, "" if there is none."""
-    children = [child for _, _, child in project.children]
+    children = [child for _, child in project.children]
     for record in _records(project):
         if record.command == "rollback" or changed(record):
             return record.deployment_id
@@ -76,7 +91,8 @@ def _with_parent(project: Project, ids: set[str]) -> list[DeploymentRecord]:
 
 
 def _records(project: Project) -> list[DeploymentRecord]:
-    return project.ledger.list_deployments(project=project.config.name, limit=None)
+    target = project.target
+    return project.ledger.list_deployments(project=target.project, cluster=target.cluster_uid, limit=None)
 
 
 def rollback_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:

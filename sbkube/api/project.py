@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from sbkube.api.opening import before_any_write
 from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
-from sbkube.errors import DeploymentNotFound
+from sbkube.errors import DeploymentNotFound, PlanRefused
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
 from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
+    from sbkube.config.model import Child
     from sbkube.engine.fetching import Prepared
     from sbkube.engine.inspect import StatusReport
     from sbkube.engine.updates import Update
@@ -42,10 +44,13 @@ def open_project(
     `namespace` replaces the project's base namespace; the file of `environment` is laid over the project's.
     Raises ConfigError with every problem of the file. Nothing is connected to before it is needed.
     """
+    from sbkube.config.contexts import split
     from sbkube.config.load import load_project
 
     env = dict(os.environ if environ is None else environ)
     config = load_project(target, namespace=namespace, environment=environment, environ=env)
+    if not where.sandbox:  # which has one cluster, whatever apps say
+        config = split(config)
     return Project(config.forcing() if where.force_conflicts else config, where, listener or _silent, env)
 
 
@@ -53,16 +58,34 @@ class Project(Rebuilding):
     """A project with a cluster and a state database. Use it as a context manager, or call `close`."""
 
     @cached_property
-    def children(self) -> tuple[tuple[str, bool, Project], ...]:
-        """Projects of their own that are part of this one: phase, whether it comes first, and the project."""
-        return tuple(
-            (child.phase, child.first, Project(child.config, self._where, self._listener, self._environ))
-            for child in self.config.children
-        )
+    def children(self) -> tuple[tuple[Child, Project], ...]:
+        """Projects that are deployed along with this one: projects of their own, and other contexts."""
+
+        def opened(child: Child) -> Project:
+            where = replace(self._where, context=child.context) if child.context else self._where
+            config = child.config if child.context or where.sandbox else split(child.config)
+            return Project(config, where, self._listener, self._environ)
+
+        from sbkube.config.contexts import split
+
+        return tuple((child, opened(child)) for child in self.config.children)
+
+    def refuse_same_cluster(self) -> None:
+        """Raise PlanRefused where a context of an app leads to the cluster that the others are on as well: their
+        records could not be told apart."""
+        seen = {self.cluster_info().uid: "the project's own"}
+        for child, project in self.children:
+            if not child.context:
+                continue
+            uid = project.cluster_info().uid
+            if uid in seen:
+                text = f'the context "{child.context}" is the same cluster as {seen[uid]}'
+                raise PlanRefused(text, hint="leave `context` away from these apps")
+            seen[uid] = f'"{child.context}"'
 
     def close(self) -> None:
         """Close what was opened."""
-        for _, _, child in self.__dict__.get("children", ()):
+        for _, child in self.__dict__.get("children", ()):
             child.close()
         super().close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -30,13 +30,9 @@ class Where(Protocol):
 
 
 class AppSpec(BaseModel):
-    """Fields of every app. `name` and places are known once the app was read from a file.
-
-    `not_yet` names keys of the format that this version does not act on: they are refused, never ignored.
-    """
+    """Fields of every app. `name` and places are known once the app was read from a file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    not_yet: ClassVar[frozenset[str]] = frozenset({"context"})
 
     type: str
     enabled: bool = Field(
@@ -44,6 +40,7 @@ class AppSpec(BaseModel):
     )
     depends_on: tuple[Text, ...] = Field(default=(), description="Apps that must be deployed before this one.")
     namespace: Namespace | None = Field(default=None, description="Namespace instead of the project's.")
+    context: Text | None = Field(default=None, description="Another context of the kubeconfig for this app only.")
     create_namespace: bool | None = Field(default=None, description="Create the namespace if it is missing.")
     timeout: Seconds | None = Field(default=None, description='Time for this app: seconds, or "5m".')
     force_conflicts: bool | None = Field(default=None, description="Take fields that another field manager owns.")

@@ -61,26 +61,21 @@ def known_keys(model: type[BaseModel]) -> list[str]:
 def unknown_keys(
     given: Iterable[str], model: type[BaseModel], document: Places, path: Path, also: Sequence[str] = ()
 ) -> tuple[list[Problem], set[str]]:
-    """Problems of the keys that are unknown or not supported yet, and those keys."""
+    """Problems of the keys that are unknown, and those keys."""
     known = [*known_keys(model), *also]
-    later: frozenset[str] = getattr(model, "not_yet", frozenset())
     problems, bad = [], set()
     for key in given:
         if key in known:
             continue
         bad.add(key)
         place = document.place(*path, key, key=True)
-        if key in later:
-            message = f"{dotted((*path, key))} is not supported by this version of sbkube"
-            problems.append(Problem(message, place, "it is part of the format, but would have no effect yet"))
-        else:
-            hint = _unknown_hint(key, known, later)
-            problems.append(Problem(f"{dotted((*path, key))} is not a known key", place, hint))
+        hint = _unknown_hint(key, known)
+        problems.append(Problem(f"{dotted((*path, key))} is not a known key", place, hint))
     return problems, bad
 
 
-def _unknown_hint(key: str, known: Sequence[str], later: Iterable[str]) -> str:
-    near = meant(key, [*known, *later])
+def _unknown_hint(key: str, known: Sequence[str]) -> str:
+    near = meant(key, known)
     return f'did you mean "{near}"?' if near else did_you_mean(key, known, noun="known keys")
 
 
@@ -119,7 +114,7 @@ def _translated(
             problem = _problem(item, where, document)
             if item["type"] == "extra_forbidden":
                 known = _keys_at(model, item["loc"][:-1])
-                problem = replace(problem, hint=_unknown_hint(str(where[-1]), known, ()) if known else None)
+                problem = replace(problem, hint=_unknown_hint(str(where[-1]), known) if known else None)
             yield problem
 
 

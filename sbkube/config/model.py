@@ -187,12 +187,14 @@ class Scope:
 class Child:
     """A project of its own that is deployed along with another one: the file of the phase `phase` gives it a name.
 
-    `first`: it comes before the apps of the other, because some of them depend on it; else it comes behind them.
+    Or the same project in another `context` of the kubeconfig, with the apps that name it. `first`: it comes
+    before the apps of the other, because some of them depend on it; else it comes behind them.
     """
 
     phase: str
     config: ProjectConfig
     first: bool = False
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +240,12 @@ class ProjectConfig:
         Raises UsageError for one that several have. Unknown names stay as they are.
         """
         found = []
+        known = [*self.apps, *(name for child in self.children if child.context for name in child.config.apps)]
         for name in names:
-            same = [full for full in self.apps if full.rpartition("/")[2] == name]
-            if name not in self.apps and len(same) > 1:
+            same = [full for full in known if full.rpartition("/")[2] == name]
+            if name not in known and len(same) > 1:
                 raise UsageError(f"several apps are called {name!r}", hint=f"say which: {', '.join(same)}")
-            found.append(same[0] if name not in self.apps and same else name)
+            found.append(same[0] if name not in known and same else name)
         return tuple(found)
 
     def passwords(self) -> tuple[str, ...]:

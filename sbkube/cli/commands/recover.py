@@ -6,6 +6,7 @@ import click
 
 from sbkube.cli.options import Command
 from sbkube.cli.session import Session
+from sbkube.models.deployment_state import DeploymentRecord
 
 
 @click.command("recover", cls=Command)
@@ -19,7 +20,7 @@ def recover(session: Session, target: str | None, break_lock: bool) -> int:
     with session.project(target) as project:
         if break_lock:
             session.confirm("Take the lock from whoever holds it?")
-        records = []
+        records: list[DeploymentRecord] = []
         for member in members(project):
             if break_lock:
                 member.project.break_lock()

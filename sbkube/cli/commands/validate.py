@@ -37,9 +37,10 @@ def validate(session: Session, target: str | None, **how: Any) -> int:
         if how["strict_deps"]:
             problems += _strict(project, warnings)
         if how["schema"] or how["kubernetes_version"]:
-            found = session.api.check_schema(project, how["kubernetes_version"] or "")
-            problems, warnings = [*problems, *found.problems], [*warnings, *found.warnings]
-            counts["objects"] = found.objects
+            for part in (project, *(other for _, other in project.children)):
+                found = session.api.check_schema(part, how["kubernetes_version"] or "")
+                problems, warnings = [*problems, *found.problems], [*warnings, *found.warnings]
+                counts["objects"] = counts.get("objects", 0) + found.objects
         if how["storage"]:
             found = session.api.check_storage(project)
             problems, counts = [*problems, *found.problems], {**counts, "claims": found.objects}

@@ -16,11 +16,6 @@ def test_the_registry_names_each_type_as_its_spec_does() -> None:
         assert app_type.spec.model_json_schema()["properties"]["type"]["const"] == name
 
 
-def test_keys_are_either_supported_or_not_yet() -> None:
-    for app_type in APP_TYPES.values():
-        assert not app_type.spec.not_yet & app_type.spec.model_fields.keys()
-
-
 def test_a_spec_knows_its_name_place_and_namespace() -> None:
     def where(*path: str | int, key: bool = False) -> Place:
         return Place("f.yaml", len(path), int(key))

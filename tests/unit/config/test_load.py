@@ -207,16 +207,6 @@ def test_hints(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in hint(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("apps: {a: {type: noop, context: x}}", "2:24 apps.a.context is not supported by this version of sbkube"),
-    ],
-)
-def test_what_is_known_but_does_nothing_yet_is_never_ignored(tmp_path: Path, text: str, says: str) -> None:
-    assert problems(tmp_path, text) == [says]
-
-
 def test_cycles_are_printed_even_through_apps_with_other_problems(tmp_path: Path) -> None:
     a, b, c = ("{type: noop, depends_on: [b]}", "{type: nop, depends_on: [c]}", "{type: noop, depends_on: [a]}")
     assert (

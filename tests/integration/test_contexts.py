@@ -1,0 +1,116 @@
+"""Apps with a context of their own: two clusters, one project, each with its own lock and record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from integration.conftest import Bench
+from integration.test_apply import get
+from shapes import configmap
+
+from sbkube.edges import cluster, kubeconfig
+from sbkube.edges.cluster import HttpCluster
+from sbkube.edges.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The kubeconfig of another sandbox."""
+    sandbox = Sandbox(tmp_path_factory.mktemp("edge"))
+    try:
+        yield sandbox.up()
+    finally:
+        sandbox.down()
+
+
+@pytest.fixture
+def both(bench: Bench, edge: Path) -> Iterator[HttpCluster]:
+    """The bench gets a kubeconfig with both: its own is current, the other is `edge`. Gives the other cluster."""
+    if "SBKUBE_TEST_KUBECONFIG" in os.environ:
+        pytest.skip("wants two sandboxes")
+    own, other = (yaml.safe_load(path.read_text()) for path in (bench.config, edge))
+    for kind in ("clusters", "users", "contexts"):
+        for entry in other[kind]:
+            entry["name"] = "edge"
+            if kind == "contexts":
+                entry["context"] |= {"cluster": "edge", "user": "edge"}
+            own[kind].append(entry)
+    bench.config = bench.folder / "both"
+    bench.config.write_text(yaml.safe_dump(own))
+    server = cluster.connect(kubeconfig.load(str(bench.config), "edge", os.environ))
+    yield server
+    server.close()
+
+
+def shop(bench: Bench, colour: str = "blue", **edge_more: Any) -> None:
+    for name in ("here", "there"):
+        bench.write(f"{name}.yaml", [configmap(name, colour=colour)])
+    bench.project(
+        {
+            "here": {"type": "yaml", "manifests": ["here.yaml"]},
+            "there": {"type": "yaml", "manifests": ["there.yaml"], "context": "edge", **edge_more},
+        }
+    )
+
+
+def test_each_app_goes_to_its_cluster(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:
+    shop(bench, depends_on=["here"])
+    document = bench.ok("apply", "-y", "-o", "json").json
+    assert len({p["deployment"]["cluster_uid"] for p in document["projects"]}) == 2
+    place = bench.namespace
+    assert get(api_server, "ConfigMap", place, "here") and not get(api_server, "ConfigMap", place, "there")
+    assert get(both, "ConfigMap", place, "there") and not get(both, "ConfigMap", place, "here")
+    assert bench.sbkube("plan", "--exit-status").code == 0
+    shop(bench, "red")
+    bench.ok("apply", "-y", "--app", "there")
+    assert get(both, "ConfigMap", place, "there")["data"] == {"colour": "red"}  # type: ignore[index]
+    assert get(api_server, "ConfigMap", place, "here")["data"] == {"colour": "blue"}  # type: ignore[index]
+    bench.ok("delete", "-y")
+    assert not get(api_server, "ConfigMap", place, "here") and not get(both, "ConfigMap", place, "there")
+
+
+def test_rolling_back_takes_both(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:
+    shop(bench)
+    bench.ok("apply", "-y")
+    shop(bench, "red")
+    bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    for server, name in ((api_server, "here"), (both, "there")):
+        assert get(server, "ConfigMap", bench.namespace, name)["data"] == {"colour": "blue"}  # type: ignore[index]
+
+
+def test_the_same_cluster_by_another_name_is_refused(bench: Bench, both: HttpCluster) -> None:
+    shop(bench)
+    current = yaml.safe_load(bench.config.read_text())["current-context"]
+    text = (bench.folder / "sbkube.yaml").read_text().replace("context: edge", f"context: {current}")
+    (bench.folder / "sbkube.yaml").write_text(text)
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 3 and "the same cluster" in ran.err
+    assert get(both, "ConfigMap", bench.namespace, "there") is None
+
+
+def test_a_circle_between_clusters_and_an_unknown_context(bench: Bench, both: HttpCluster) -> None:
+    bench.write("m.yaml", [configmap("a")])
+    app = {"type": "yaml", "manifests": ["m.yaml"]}
+    bench.project(
+        {
+            "a": {**app, "context": "edge"},
+            "b": {"type": "noop", "depends_on": ["a"]},
+            "c": {"type": "noop", "depends_on": ["b"], "context": "edge"},
+        }
+    )
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 3 and "deployed in one go" in ran.err
+    bench.project({"a": {**app, "context": "nowhere"}})
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 4 and "nowhere" in ran.err
+
+
+def test_the_sandbox_has_one_cluster(bench: Bench, both: HttpCluster) -> None:
+    shop(bench)
+    bench.ok("validate", "--schema")
