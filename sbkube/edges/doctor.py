@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
+import shutil
 from collections.abc import Mapping
 
 from sbkube.edges import cluster, helm, kubeconfig
 from sbkube.edges.access import minimal
+from sbkube.edges.local import OFF
 from sbkube.errors import SbkubeError
 from sbkube.models.resource import ClusterInfo
 
 Finding = tuple[str, bool, str, str]
+_PROGRAMS = {
+    "git": "apps of type git need it",
+    "kustomize": "apps of type kustomize need it, or kubectl",
+    "kubectl": "apps of type kustomize can use it",
+    "sops": "only for files that are not encrypted for age",
+}
+_PACKAGES = {
+    "pyrage": ("pyrage", "encrypted files need it: pip install 'sbkube[sops]'"),
+    "psycopg": ("psycopg", "PostgreSQL needs it: pip install 'sbkube[postgres]'"),
+}
 
 
 def examine(path: str | None, context: str | None, environ: Mapping[str, str]) -> list[Finding]:
@@ -20,7 +33,8 @@ def examine(path: str | None, context: str | None, environ: Mapping[str, str]) -
         access = kubeconfig.load(path, context, environ)
         text = minimal(access)
     except SbkubeError as error:
-        return [*findings, _bad("kubeconfig", error), *_helm(None, environ, None)]
+        return [*findings, *_tools(environ), _bad("kubeconfig", error), *_helm(None, environ, None)]
+    findings[1:1] = _tools(environ)
     findings.append(("kubeconfig", True, f"context {access.context}, server {access.server}", ""))
     http = cluster.connect(access)
     try:
@@ -30,6 +44,21 @@ def examine(path: str | None, context: str | None, environ: Mapping[str, str]) -
     findings.extend(_helm(text, environ, http))
     http.close()
     return findings
+
+
+def _tools(environ: Mapping[str, str]) -> list[Finding]:
+    """Programs and packages that only some projects need: being without them is no fault."""
+    path = environ.get("PATH")
+    found: list[Finding] = []
+    for name, purpose in _PROGRAMS.items():
+        where = shutil.which(name, path=path)
+        found.append((name, True, where or f"not installed: {purpose}", ""))
+    for name, (module, purpose) in _PACKAGES.items():
+        there = importlib.util.find_spec(module) is not None
+        found.append((name, True, "installed" if there else f"not installed: {purpose}", ""))
+    allowed = environ.get("SBKUBE_ALLOW_EXEC", "").lower() not in OFF
+    found.append(("commands", True, "allowed" if allowed else "refused (SBKUBE_ALLOW_EXEC)", ""))
+    return found
 
 
 def _sentence(info: ClusterInfo) -> str:

@@ -33,7 +33,8 @@ def validate(session: Session, target: str | None, **how: Any) -> int:
     from sbkube.errors import ProjectError
 
     with session.project(target) as project:
-        warnings, problems, counts = list(project.validate()), [], {}
+        warnings, problems = list(project.validate()), []
+        counts: dict[str, int] = {}
         if how["strict_deps"]:
             problems += _strict(project, warnings)
         if how["schema"] or how["kubernetes_version"]:
