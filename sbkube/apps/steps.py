@@ -6,7 +6,7 @@ gone on with; only `around` reads the manifests that steps name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -205,17 +205,9 @@ class _Steps:
             first = list(self._needed(spec.dependency, "dependency"))
             last = [self._validated(spec.validation, "validation")] if spec.validation else []
             found = [*first, *shell, *self._tasks(spec.tasks, ("tasks",), "hook")]
-            return self._undone_by(found, spec.rollback), last
+            mark = [self._mark("app", "hook", spec.rollback)] if spec.rollback else []
+            return [*mark, *found], last
         return [], []
-
-    @staticmethod
-    def _undone_by(steps: list[_Step], rollback: TaskRollback | None) -> list[_Step]:
-        """The first command of the app carries what undoes the app."""
-        for index, step in enumerate(steps):
-            if step.command is not None and rollback is not None:
-                steps[index] = replace(step, command=_undoable(step.command, rollback))
-                break
-        return steps
 
     def _name(self, suffix: str) -> str:
         return f"{self._spec.name.replace('/', '.')}.{suffix}"
@@ -238,9 +230,19 @@ class _Steps:
     def _tasks(self, tasks: Sequence[Any], path: tuple[str, ...], hook: str) -> Iterator[_Step]:
         for task in tasks:
             yield from self._needed(task.dependency, task.name)
-            yield self._task(task, self._spec.where(*path), hook)
+            step = self._task(task, self._spec.where(*path), hook)
+            yield step
+            if step.command is None and task.rollback is not None:
+                yield self._mark(task.name, hook, task.rollback)
             if task.validation is not None:
                 yield self._validated(task.validation, f"{task.name}.validation")
+
+    def _mark(self, name: str, hook: str, rollback: TaskRollback) -> _Step:
+        """Behind objects: what undoes the step besides taking them back."""
+        suffix = f"{name}.rollback"
+        namespace = self._setting.namespace
+        mark = Command(self._name(suffix), CommandKind.MARK, name, hook, self._setting.folder, namespace=namespace)
+        return _Step(suffix, _undoable(mark, rollback))
 
     def _task(self, task: Any, place: Place | None, hook: str) -> _Step:
         match task:
@@ -332,9 +334,9 @@ class _Steps:
 def _undoable(command: Command, rollback: TaskRollback) -> Command:
     if not rollback.enabled or rollback.on_failure == "never":
         return command
-    return replace(command, undo=rollback.commands, undo_when=rollback.on_failure)
-
-
-def digests(steps: Iterable[AppSteps]) -> frozenset[str]:
-    """Digests of all commands of apps."""
-    return frozenset(command.digest for one in steps for command in one.commands())
+    return replace(
+        command,
+        undo=rollback.commands,
+        undo_manifests=rollback.manifests,
+        undo_when=rollback.on_failure,
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sbkube.apps.hooks import STAGES
-from sbkube.apps.steps import Setting, digests, project_commands, steps_of
+from sbkube.apps.steps import Setting, project_commands, steps_of
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.hands import Done, Hands
 from sbkube.engine.naming import kind_named
@@ -58,19 +58,21 @@ def refuse_commands(plan: Plan, allowed: bool) -> None:
         )
 
 
-def known_commands(config: ProjectConfig) -> frozenset[str]:
-    """Digests of all commands that the project on disk holds, and of those that undo them."""
+def known_commands(config: ProjectConfig) -> Mapping[str, Command]:
+    """All commands that the project on disk holds, and those that undo them, by their digests.
+
+    What is run is taken from here, never from a record: a folder in a record could be anybody's.
+    """
     steps = [steps_of(app, setting_of(config, app.name)) for app in config.apps.values()]
-    found = set(digests(steps))
-    for command in (c for one in steps for c in one.commands()):
-        found |= {undo_command(command, number, text).digest for number, text in enumerate(command.undo, 1)}
+    found = [command for one in steps for command in one.commands()]
+    found += [undo_command(command, n, text) for command in found for n, text in enumerate(command.undo, 1)]
     for phase, hooks in config.hooks.items():
         scope = config.scopes[phase]
         setting = Setting(str(scope.folder), scope.settings.namespace, scope.settings.timeout)
         for stage in (*STAGES, "apply"):
             for when in ("pre", "post", "on_failure"):
-                found |= {in_phase(phase, c).digest for c in project_commands(hooks, stage, when, setting)}
-    return frozenset(found)
+                found += [in_phase(phase, c) for c in project_commands(hooks, stage, when, setting)]
+    return {command.digest: command for command in found}
 
 
 def in_phase(phase: str, command: Command) -> Command:
@@ -112,6 +114,8 @@ def _note(command: Command, ran: Ran) -> str:
 
 
 def _once(command: Command, hands: Hands) -> Ran:
+    if command.kind is CommandKind.MARK:
+        return Ran(0)
     if command.kind is CommandKind.SHELL:
         return hands.world.commands.run(command, _facts(hands), hands.cancel)
     if command.kind is CommandKind.HTTP:
@@ -175,5 +179,13 @@ def undo_command(command: Command, number: int, text: str) -> Command:
     """The command that undoes another one."""
     name = f"{command.name}.rollback.{number}"
     return replace(
-        command, name=name, kind=CommandKind.SHELL, text=text, hook="rollback", attempts=1, expected=(), undo=()
+        command,
+        name=name,
+        kind=CommandKind.SHELL,
+        text=text,
+        hook="rollback",
+        attempts=1,
+        expected=(),
+        undo=(),
+        undo_manifests=(),
     )

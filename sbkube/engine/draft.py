@@ -76,6 +76,13 @@ class Draft:
         """The app is one of Helm; `name` is `NAMESPACE/NAME`."""
         self._releases[app] = name
 
+    def puts_into(self, namespace: str) -> bool:
+        """The plan so far creates or changes something in a namespace."""
+        made = (
+            c for changes in self._changes.values() for c in changes if c.effect in (Effect.CREATE, Effect.CHANGE)
+        )
+        return any(change.key.namespace == namespace for change in made)
+
     def is_deleted(self, key: ResourceKey) -> bool:
         """The plan so far deletes the object."""
         return any(_deletes(change, key) for changes in self._changes.values() for change in changes)

@@ -20,6 +20,7 @@ from sbkube.engine.repair import Repairs
 from sbkube.engine.settling import cut_off
 from sbkube.engine.surroundings import Surroundings
 from sbkube.errors import ClusterError, DeploymentNotFound, PlanRefused, Problem, SbkubeError, UsageError
+from sbkube.models.command import Command
 from sbkube.models.deployment_state import (
     DeploymentDetail,
     DeploymentStatus,
@@ -40,12 +41,12 @@ AGAIN = "`sbkube apply` plans anew from what is there now"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a person has decided about commands that were cut off or failed, by their names, and which commands
-    (digests) the project holds."""
+    """What a person has decided about commands that were cut off or failed, by their names, and which commands the
+    project holds, by their digests."""
 
     rerun: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
-    known: frozenset[str] = frozenset()
+    known: Mapping[str, Command] = field(default_factory=dict)
 
 
 def plan_resume(
@@ -186,17 +187,19 @@ class _Resume:
             return ()
         if row is not None:
             self._decided.add(name)
-        if command.digest not in self._choices.known and name not in self._choices.skip:
+        held = self._choices.known.get(command.digest)
+        if held is None and name not in self._choices.skip:
             self._problem(op, f"the project does not hold this command any more: {command.title}")
             return ()
+        now = replace(op, desired=held.to_json()) if held else op
         if row is None:
-            return (op,)
+            return (now,)
         if name in self._choices.skip:
             return ()
         if name not in self._choices.rerun:
             how = "failed" if row.state is OpState.FAILED else "was cut off: nobody knows how much of it was done"
             self._problem(op, f"it {how}: {command.title}", f"--rerun {name}, or --skip {name}")
-        return (op,)
+        return (now,)
 
     def _object(self, op: Operation, row: ResourceRecord | None) -> tuple[Operation, ...]:
         if row is not None and row.state is OpState.APPLIED:

@@ -21,8 +21,8 @@ def plan_rollback(config: ProjectConfig, world: Surroundings, undo: Undo) -> Pla
     refuse_unknown(config, undo, details)
     draft = Draft(config, world, target, restricted(undo, details))
     ReleaseUndo(draft, details).plan()
-    ObjectUndo(draft, details).plan()
     plan_commands(draft, details, automatic=undo.automatic)
+    ObjectUndo(draft, details).plan()
     if draft.problems:
         raise PlanRefused("the rollback needs a decision", problems=draft.problems)
     apps = draft.apps()

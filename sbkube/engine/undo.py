@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import Surroundings
@@ -115,6 +116,10 @@ def took_effect(row: ResourceRecord) -> bool:
     return row.state is OpState.APPLIED or (row.after is not None and row.before != row.after)
 
 
+def _undoes(command: Mapping[str, Any]) -> bool:
+    return bool(command.get("undo") or command.get("undo_manifests"))
+
+
 def undoes(row: ResourceRecord) -> bool:
     """It is a command that was begun, and that names commands that undo it."""
-    return row.verb == Verb.RUN and not row.state.open and bool((row.intent or {}).get("undo"))
+    return row.verb == Verb.RUN and not row.state.open and _undoes(row.intent or {})

@@ -286,6 +286,8 @@ class ObjectUndo:
         draft = self._draft
         emptied = Emptied(draft.world, draft.live, draft.loose())
         for item in items:
+            if draft.puts_into(item.first.key.name):
+                continue
             known = Recorded(NAMESPACES, item.last.verb, item.last.uid or _uid(item.last.after), "", "", "", "")
             change = emptied.namespace(item.first.key, known, draft.config.name, draft.warnings)
             if change is not None:

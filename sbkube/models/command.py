@@ -16,6 +16,7 @@ from typing import Any
 from sbkube.models.resource import ResourceKey
 
 GROUP, KIND = "sbkube.dev", "Command"  # under which commands are recorded beside objects
+_LISTS = ("expected", "undo", "undo_manifests")
 _PLACES = ("folder",)  # what may differ between two checkouts of one project
 
 
@@ -25,6 +26,7 @@ class CommandKind(StrEnum):
     SHELL = "shell"  # `text` is given to the shell
     HTTP = "http"  # `text` is a URL
     WAIT = "wait"  # `text` is KIND/NAME of an object, waited for until it has `condition`
+    MARK = "mark"  # nothing is done: it is recorded for what undoes the step before it
 
 
 class OnFailure(StrEnum):
@@ -41,7 +43,8 @@ class Command:
 
     `hook` says what it belongs to (`pre_deploy`, `task`, `exec` …). `expected` is what a shell's output must hold,
     or the status codes that an HTTP answer may have. `env` comes on top of the environment. `condition` is that of
-    an object: `ready`, `deleted`, or the type of a condition. `undo` are shell commands that undo it.
+    an object: `ready`, `deleted`, or the type of a condition. What undoes it: `undo` are shell commands,
+    `undo_manifests` are files that are applied.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Command:
     selector: str = ""  # of labels, instead of a name
     namespace: str = ""
     undo: tuple[str, ...] = field(default=(), repr=False)
+    undo_manifests: tuple[str, ...] = ()
     undo_when: str = "manual"  # always, manual or never
 
     @property
@@ -77,6 +81,8 @@ class Command:
     def title(self) -> str:
         """The command in one line, for people."""
         first, *rest = self.text.strip().splitlines() or [""]
+        if self.kind is CommandKind.MARK:
+            return f"note what undoes {self.text}"
         what = {CommandKind.HTTP: f"{self.method} ", CommandKind.WAIT: "wait for "}.get(self.kind, "")
         return f"{what}{first}{' …' if rest else ''}"
 
@@ -86,7 +92,8 @@ class Command:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return asdict(self) | {"env": dict(self.env), "expected": list(self.expected), "undo": list(self.undo)}
+        lists = {name: list(getattr(self, name)) for name in _LISTS}
+        return asdict(self) | {"env": dict(self.env), **lists}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Command:
@@ -95,8 +102,7 @@ class Command:
             **data,
             "kind": CommandKind(data["kind"]),
             "on_failure": OnFailure(data["on_failure"]),
-            "expected": tuple(data["expected"]),
-            "undo": tuple(data["undo"]),
+            **{name: tuple(data.get(name, ())) for name in _LISTS},
         }
         return cls(**given)
 

@@ -329,3 +329,36 @@ def test_actions(bench: Bench, api_server: HttpCluster) -> None:
     bench.ok("apply", "-y")
     bench.ok("delete", "-y")
     assert data("foreign") == {"old": "1", "new": "2"} and data("own") is None
+
+
+def test_what_undoes_a_task_may_be_manifests_and_belong_to_objects(bench: Bench, api_server: HttpCluster) -> None:
+    bench.write("back.yaml", [configmap("back", state="restored")])
+    undo = {"manifests": ["back.yaml"], "commands": [note("undone")]}
+    content = configmap("one")
+    tasks = [{"type": "inline", "name": "make", "content": content, "rollback": undo}]
+    bench.project({"setup": {"type": "hook", "tasks": tasks}})
+    bench.ok("apply", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "one")
+    bench.ok("rollback", "-y")
+    assert trace(bench) == ["undone"]
+    assert get(api_server, "ConfigMap", bench.namespace, "one") is None
+    restored = get(api_server, "ConfigMap", bench.namespace, "back")
+    assert restored and restored["data"] == {"state": "restored"}
+    bench.project({"other": {"type": "noop"}})
+    bench.ok("apply", "-y")
+    assert get(api_server, "ConfigMap", bench.namespace, "back")  # nobody's to prune
+
+
+def test_a_record_cannot_say_where_a_command_runs(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The folder that a plan was recorded with is not the one in which `resume` runs its commands."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    slow(bench)
+    run = _start(bench, "apply", "-y")
+    _until(lambda: "begun" in trace(bench))
+    run.kill()
+    run.communicate()
+    (bench.folder / "go").touch()
+    bench.folder.rename(elsewhere / "moved")
+    bench.folder = elsewhere / "moved"
+    bench.ok("resume", "-y", "--rerun", "job.2", "--same-project")
+    assert trace(bench)[-2:] == ["ended", "three"]
