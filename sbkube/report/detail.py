@@ -17,7 +17,7 @@ from sbkube.models.outcome import OpState
 from sbkube.report.diff import unified
 from sbkube.report.history import STYLES, changes, word
 from sbkube.report.ink import Ink
-from sbkube.report.layout import between, indent, moment, plural
+from sbkube.report.layout import between, clip, indent, moment, plural
 from sbkube.report.masking import masked_pair, sensitive_paths
 
 _STATES = {
@@ -40,7 +40,7 @@ def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
             if record.app_name == app.app_name:
                 lines += _resource(record, ink, diffs, hidden)
         parts.append("\n".join(lines))
-    if kept := evidence(detail.events, ink):
+    if kept := evidence(detail.events, ink, whole=diffs):
         parts.append(kept)
     return "\n\n".join(parts)
 
@@ -115,6 +115,8 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[st
     return lines
 
 
+_LINES, _COLUMNS = 20, 300  # of what a command or a pod said
+
 # Verbs whose images do not tell what was done.
 _WORDS = {
     "label": "labelled",
@@ -149,8 +151,11 @@ def _why(state: OpState, reason: str, message: str, ink: Ink) -> str:
     return "\n      " + ink.red(message if reason and reason in message else f"{reason}: {message}".strip(": "))
 
 
-def evidence(events: Sequence[EventRecord], ink: Ink) -> str:
-    """Warnings, output of commands and failure evidence that were kept, oldest first, or nothing."""
+def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) -> str:
+    """Warnings, output of commands and failure evidence that were kept, oldest first, or nothing.
+
+    Of long output the last lines are shown, unless the `whole` is wanted.
+    """
     if not events:
         return ""
     lines = [ink.bold("Evidence") + ink.dim(f"  ({plural(len(events), 'message')})")]
@@ -163,6 +168,10 @@ def evidence(events: Sequence[EventRecord], ink: Ink) -> str:
             f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
         )
         rest = [line for line in event.detail.splitlines() if line.strip() and line != event.message]
+        if rest and not whole:
+            left = len(rest) - _LINES
+            rest = [clip(line, _COLUMNS) for line in rest[-_LINES:]]
+            rest = [f"({left} lines before: sbkube show -v)", *rest] if left > 0 else rest
         if rest:
             lines.append(ink.dim(indent("\n".join(rest), "    | ")))
     return "\n".join(lines)

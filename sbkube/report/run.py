@@ -19,7 +19,9 @@ def render(detail: DeploymentDetail, *, ink: Ink) -> str:
     """Summary of a finished run."""
     record = detail.deployment
     lines = [_app(app, detail, ink) for app in detail.apps]
-    failures = [event for event in detail.events if event.kind not in {"warning", "note"}]
+    well = {app.app_name for app in detail.apps if app.status is DeploymentStatus.SUCCESS}
+    told = [e for e in detail.events if e.kind != "command.output" or e.app_name not in well]
+    failures = [event for event in told if event.kind not in {"warning", "note"}]
     if record.status is not DeploymentStatus.SUCCESS and failures:
         lines += ["", evidence(failures, ink)]
     took = between(record.created_at, record.ended_at)
