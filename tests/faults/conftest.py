@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -9,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import workshop
+from faults.kills import Whole
 from faults.length import LONG
 from faults.stage import Stage
 from faults.victim import Victims
+from repositories import commit_all, new_repository
+from web_server import serving
 
 Tally = Callable[..., None]
 
@@ -30,6 +35,41 @@ def stage(tmp_path_factory: pytest.TempPathFactory, victims: Victims) -> Stage:
     prepared = Stage(Path(tmp_path_factory.mktemp("stage")), victims)
     prepared.prepare()
     return prepared
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The workshop in its states, with what it takes from elsewhere."""
+    folder = tmp_path_factory.mktemp("workshop")
+    repository = new_repository(folder / "code")
+    (repository / "far.yaml").write_text(json.dumps(workshop.configmap("far", far="away")))
+    commit_all(repository, "far")
+    victims = Victims(tmp_path_factory.mktemp("victims"))
+    with serving() as site:
+        site.files["/file.json"] = json.dumps(workshop.configmap("from-web", far="away")).encode()
+        stage = Stage(folder / "stage", victims, workshop.writer(f"{site.url}/file.json", str(repository)))
+        stage.extra = {"TRACE": "/dev/null"}
+        stage.prepare()
+        yield stage
+    victims.close()
+
+
+@pytest.fixture(scope="session")
+def wholes(workplace: Stage) -> dict[str, Whole]:
+    """The uninterrupted runs."""
+    found = {}
+    for scenario in (workshop.APPLY, workshop.ROLLBACK):
+        with workplace.case(scenario.start) as case:
+            trace = workshop.traced(case)
+            before = case.content()
+            ended = case.run(*scenario.words)
+            assert ended.code == 0, ended
+            if scenario is workshop.APPLY:
+                assert all(workshop.lines(trace)[f"end {name}"] == 1 for name in workshop.COMMANDS)
+            requests = case.guard.count
+            bad = tuple(case.disagreements())
+            found[scenario.name] = Whole(ended.commits, requests, before, case.content(), Counter(), bad)
+    return found
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +13,11 @@ from faults.conftest import Tally
 from faults.kills import Point, Scenario, Whole, kill_at
 from faults.length import long_or_short, note, spread
 from faults.stage import Case, Stage
-from faults.victim import Victims
-from repositories import commit_all, new_repository
-from web_server import serving
+from faults.workshop import APPLY, lines, traced
 
-APPLY = Scenario("apply", "A", ("apply", "-y"))
-ROLLBACK = Scenario("rollback", "B", ("rollback", "-y"))
 FOLLOWED_BY = ("rerun", "skip", "apply", "rollback")
 SHARDS = long_or_short(4, 1)
 SHORT = 8
-
-
-def _configmap(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"far": "away"}}
-
-
-@pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The workshop in its states, with what it takes from elsewhere."""
-    folder = tmp_path_factory.mktemp("workshop")
-    repository = new_repository(folder / "code")
-    (repository / "far.yaml").write_text(json.dumps(_configmap("far")))
-    commit_all(repository, "far")
-    victims = Victims(tmp_path_factory.mktemp("victims"))
-    with serving() as site:
-        site.files["/file.json"] = json.dumps(_configmap("from-web")).encode()
-        stage = Stage(folder / "stage", victims, workshop.writer(f"{site.url}/file.json", str(repository)))
-        stage.extra = {"TRACE": "/dev/null"}
-        stage.prepare()
-        yield stage
-    victims.close()
-
-
-def traced(case: Case) -> Path:
-    path = case.folder / "trace"
-    path.touch()
-    case.extra = {"TRACE": str(path)}
-    return path
-
-
-def lines(path: Path) -> Counter[str]:
-    return Counter(path.read_text().splitlines())
-
-
-@pytest.fixture(scope="session")
-def wholes(workplace: Stage) -> dict[str, Whole]:
-    """The uninterrupted runs."""
-    found = {}
-    for scenario in (APPLY, ROLLBACK):
-        with workplace.case(scenario.start) as case:
-            trace = traced(case)
-            before = case.content()
-            ended = case.run(*scenario.words)
-            assert ended.code == 0, ended
-            if scenario is APPLY:
-                assert all(lines(trace)[f"end {name}"] == 1 for name in workshop.COMMANDS)
-            requests = case.guard.count
-            bad = tuple(case.disagreements())
-            found[scenario.name] = Whole(ended.commits, requests, before, case.content(), Counter(), bad)
-    return found
 
 
 def test_without_a_kill_record_and_cluster_agree(wholes: dict[str, Whole]) -> None:

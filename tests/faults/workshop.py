@@ -6,13 +6,18 @@ sbkube where KILL_IN names it. Nothing of it needs Helm.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
+from faults.kills import Scenario
 from faults.shop import NAMESPACE
+from faults.stage import Case
 
+APPLY = Scenario("apply", "A", ("apply", "-y"))
+ROLLBACK = Scenario("rollback", "B", ("rollback", "-y"))
 COMMANDS = ("one", "two", "pre", "post", "task", "check", "late")
 
 
@@ -22,7 +27,7 @@ def command(name: str) -> str:
     return f'echo begin {name} >> "$TRACE"; {die}; echo end {name} >> "$TRACE"'
 
 
-def _configmap(name: str, **data: str) -> dict[str, Any]:
+def configmap(name: str, **data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
@@ -32,10 +37,10 @@ def writer(url: str, repository: str) -> Any:
     def write(folder: Path, state: str, without: Collection[str] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("page", "own", "patch"):
-            body = _configmap("settings" if name == "patch" else name, **{f"{name}-state": state})
+            body = configmap("settings" if name == "patch" else name, **{f"{name}-state": state})
             (folder / f"{name}.yaml").write_text(yaml.safe_dump(body))
-        (folder / "settings.yaml").write_text(yaml.safe_dump(_configmap("settings", state=state)))
-        (folder / "gone.yaml").write_text(yaml.safe_dump(_configmap("dropped")))
+        (folder / "settings.yaml").write_text(yaml.safe_dump(configmap("settings", state=state)))
+        (folder / "gone.yaml").write_text(yaml.safe_dump(configmap("dropped")))
         first = {
             "settings": {"type": "yaml", "manifests": ["settings.yaml"]},
             "code": {"type": "git", "repo": repository},
@@ -58,7 +63,7 @@ def writer(url: str, repository: str) -> Any:
             "checks": {"type": "hook", "depends_on": ["web"], "tasks": _tasks(state)},
             "late": {"type": "exec", "commands": [command("late")], "depends_on": ["checks"]},
         }
-        (folder / "web.yaml").write_text(yaml.safe_dump(_configmap("web", state=state)))
+        (folder / "web.yaml").write_text(yaml.safe_dump(configmap("web", state=state)))
         document = {
             "apiVersion": "sbkube/v1",
             "metadata": {"name": NAMESPACE},
@@ -72,8 +77,21 @@ def writer(url: str, repository: str) -> Any:
 
 def _tasks(state: str) -> list[dict[str, Any]]:
     return [
-        {"type": "inline", "name": "note", "content": _configmap("note", state=state)},
+        {"type": "inline", "name": "note", "content": configmap("note", state=state)},
         {"type": "command", "name": "task", "command": command("task")},
         {"type": "validate", "name": "check", "command": f"{command('check')}; echo fine", "expected": "fine"},
         {"type": "wait", "name": "seen", "resource": "configmap/note", "condition": "exists"},
     ]
+
+
+def traced(case: Case) -> Path:
+    """The file that the commands of a case write to."""
+    path = case.folder / "trace"
+    path.touch()
+    case.extra = {"TRACE": str(path)}
+    return path
+
+
+def lines(path: Path) -> Counter[str]:
+    """How often each line stands there."""
+    return Counter(path.read_text().splitlines())
