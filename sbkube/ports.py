@@ -304,6 +304,9 @@ class Ledger(Protocol):
     def plan(self, reference: str, target: LockTarget | None = None) -> Plan:
         """The plan that a deployment was recorded with; raises StateError if parts cannot be decrypted here."""
 
+    def app_status(self, target: LockTarget, app: str) -> DeploymentStatus | None:
+        """How the newest deployment that began an app ended for it, None where there is none."""
+
     def knows(self, deployment_id: str) -> bool:
         """A deployment of exactly this id is recorded."""
 

@@ -78,13 +78,11 @@ def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = (
     names = [n for n in config.apps if config.apps[n].enabled] + [n for n in keys if n not in config.apps]
     refuse_unknown(apps, [*config.apps, *names])
     chosen = [name for name in names if selects(apps, name)]
-    last: DeploymentRecord | None = None
-    ended: dict[str, DeploymentStatus] = {}
     try:
-        detail = world.ledger.detail("latest", target)
-        last, ended = detail.deployment, {app.app_name: app.status for app in detail.apps}
+        last: DeploymentRecord | None = world.ledger.detail("latest", target).deployment
     except DeploymentNotFound:
-        pass
+        last = None
+    ended = {name: world.ledger.app_status(target, name) for name in chosen if not keys[name]}
     return StatusReport(
         cluster=world.cluster.info(),
         project=config.name,

@@ -246,6 +246,19 @@ def left_by(
     return [rows.resource_record(row, row.app_name, values) for row in found]
 
 
+def app_status(conn: Connection, target: LockTarget, app: str) -> DeploymentStatus | None:
+    """How the newest deployment of a target that began an app ended for it."""
+    c = app_deployments.c
+    query = (
+        select(c.status)
+        .join(deployments, deployments.c.id == c.deployment_id)
+        .where(c.app_name == app, c.status != DeploymentStatus.PENDING.value, *of_target(target))
+        .order_by(c.id.desc())
+    )
+    found = conn.execute(query.limit(1)).scalar()
+    return DeploymentStatus(found) if found else None
+
+
 def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:
     """(key, lock token) of the deployments of a target that did not end, oldest first.
 

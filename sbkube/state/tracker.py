@@ -314,6 +314,11 @@ class DeploymentTracker(Upkeep):
             key = history.resolve(conn, deployment_id)
             return raw_before(conn, self.database.store, key, operation)
 
+    def app_status(self, target: LockTarget, app: str) -> DeploymentStatus | None:
+        """How the newest deployment that began an app ended for it, None where there is none."""
+        with self.database.reading() as conn:
+            return history.app_status(conn, target, app)
+
     def knows(self, deployment_id: str) -> bool:
         """A deployment of exactly this id is recorded."""
         with self.database.reading() as conn:
