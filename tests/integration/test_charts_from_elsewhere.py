@@ -134,7 +134,7 @@ def test_locked_offline_and_wrong(bench: Bench, site: Site) -> None:
         ("shop/wab", "1.x", 'did you mean "web"'),
         ("shop/web", "^7", "the newest is 1.0.0"),
         ("shap/web", "1.x", 'did you mean "shop"'),
-        ("shop/web", "one", "is no range of versions"),
+        ("shop/web", "one", "is no version"),
     ]:
         site.chart_repository("charts", {"web": {"1.0.0": web("1.0.0")}})
         bench.project({"web": {"type": "helm", "chart": chart, "version": version}}, **repos)
