@@ -146,6 +146,29 @@ def _inline(step: _Step, context: RenderContext) -> tuple[Manifest, ...]:
     return found
 
 
+class _Unique:
+    """Gives steps names that no other step of the app has: lists of tasks may use the same ones."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def all(self, *steps: _Step) -> tuple[_Step, ...]:
+        """The steps, renamed where that is needed."""
+        return tuple(map(self._one, steps))
+
+    def _one(self, step: _Step) -> _Step:
+        name, number = step.name, 1
+        while name in self._seen:
+            number += 1
+            name = f"{step.name}.{number}"
+        self._seen.add(name)
+        if name == step.name:
+            return step
+        command = step.command
+        renamed = replace(command, name=f"{command.name}.{number}") if command else None
+        return replace(step, name=name, command=renamed)
+
+
 class _Steps:
     def __init__(self, spec: AppSpec, setting: Setting) -> None:
         self._spec = spec
@@ -161,20 +184,21 @@ class _Steps:
     def all(self) -> AppSteps:
         spec = self._spec
         own, last = self._own()
+        unique = _Unique()
         return AppSteps(
-            before=(
+            before=unique.all(
                 *self._commands("pre_deploy"),
                 *self._files("pre_deploy_manifests"),
                 *self._tasks(self._hooks.pre_deploy_tasks, ("hooks", "pre_deploy_tasks"), "pre_deploy"),
                 *own,
             ),
-            after=(
+            after=unique.all(
                 *last,
                 *self._tasks(self._hooks.post_deploy_tasks, ("hooks", "post_deploy_tasks"), "post_deploy"),
                 *self._files("post_deploy_manifests"),
                 *self._commands("post_deploy"),
             ),
-            failed=tuple(self._commands("on_deploy_failure")),
+            failed=unique.all(*self._commands("on_deploy_failure")),
             planning=tuple(
                 step.command
                 for stage in BEFORE_PLANNING

@@ -16,7 +16,7 @@ from sbkube.engine.desired import Desired, DesiredApp, DesiredTask
 from sbkube.errors import Problem
 from sbkube.models.plan import AppPlan, Change, Effect, Operation, Verb
 from sbkube.models.resource import ResourceKey
-from sbkube.plan import labels
+from sbkube.plan import labels, order
 from sbkube.plan.operations import Step, assemble, object_step
 
 Steps = Callable[[str, Compared], list[Step]]
@@ -38,8 +38,9 @@ def compare_tasks(app: DesiredApp, comparer: Comparer, live: Live, terms: Terms,
     for task in (*app.before, *app.after):
         if task.mode == "delete":
             live.observe(d.key for d in task.objects)
-            steps = [_deletion(d, live) for d in task.objects]
-            found.append(TaskPlan(task, steps=tuple(s for s in steps if s is not None)))
+            refused = tuple(c for d in task.objects if (c := _holding_data(d, live)) is not None)
+            steps = [] if refused else [_deletion(d, live) for d in task.objects]
+            found.append(TaskPlan(task, refused, tuple(s for s in steps if s is not None)))
             continue
         compared = [_compare(d, task, comparer, live, terms) for d in task.objects]
         steps_of = [step for c in compared for step in make(app.spec.name, c)]
@@ -60,6 +61,15 @@ def _compare(item: Desired, task: DesiredTask, comparer: Comparer, live: Live, t
     taking = task.mode == "replace" or terms.force
     (compared,) = comparer.compare_all([item], replace(terms, force=taking, steal=task.mode == "patch"))
     return compared
+
+
+def _holding_data(item: Desired, live: Live) -> Compared | None:
+    """An action deletes nothing that may hold data: there is nobody who consents to that each time."""
+    if item.key.kind not in order.DATA_BEARING or live.absent(item.key):
+        return None
+    hint = f"delete it by hand: kubectl delete {item.key.kind.lower()} {item.key.name}"
+    problem = Problem(f"{item.app}: {item.key} may hold data, so an action does not delete it", item.source, hint)
+    return Compared(Change(item.key, Effect.UNKNOWN), item.body, problems=(problem,))
 
 
 def _deletion(item: Desired, live: Live) -> Step | None:

@@ -362,3 +362,14 @@ def test_a_record_cannot_say_where_a_command_runs(bench: Bench, tmp_path_factory
     bench.folder = elsewhere / "moved"
     bench.ok("resume", "-y", "--rerun", "job.2", "--same-project")
     assert trace(bench)[-2:] == ["ended", "three"]
+
+
+def test_an_action_deletes_nothing_that_may_hold_data(bench: Bench, api_server: HttpCluster) -> None:
+    api_server.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}, manager="x"
+    )
+    bench.write("gone.yaml", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}})
+    bench.project({"steps": {"type": "action", "actions": [{"type": "delete", "path": "gone.yaml"}]}})
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 3 and "may hold data" in ran.err
+    assert get(api_server, "Namespace", "", bench.namespace)

@@ -79,3 +79,10 @@ def test_what_must_be_there_before_and_after_a_task() -> None:
     first, _, last = steps.commands()
     assert (first.text, first.selector) == ("Pod/", "app=x")
     assert (last.text, last.condition) == ("Job/j", "Complete=True")
+
+
+def test_steps_of_one_name_can_be_told_apart() -> None:
+    hooks = {"pre_deploy_tasks": [shell("a")], "post_deploy_tasks": [shell("a")]}
+    steps = steps_of(spec(shell("a"), hooks=hooks), HERE)
+    assert [c.name for c in steps.commands()] == ["setup.a", "setup.a.2", "setup.a.3"]
+    assert len({step.name for step in (*steps.before, *steps.after)}) == 3
