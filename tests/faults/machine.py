@@ -71,14 +71,23 @@ class Place(Protocol):
 
 @dataclass
 class Wanted:
-    """The project's file as the model sees it: app → kind/name → content; and the value of the Helm app."""
+    """The project's file as the model sees it: app → kind/name → content; and the value of the Helm app.
+
+    `forms` say how an app is written. That changes nothing of what is wanted.
+    """
 
     apps: dict[str, dict[tuple[str, str], dict[str, str]]] = field(default_factory=dict)
     release: str | None = None
+    forms: dict[str, str] = field(
+        default_factory=dict
+    )  # app → how the file writes it, `yaml` where nothing is said
 
     def objects(self) -> dict[tuple[str, str], dict[str, str]]:
         """Everything wanted, of all apps."""
         return {key: data for app in self.apps.values() for key, data in app.items()}
+
+
+FORMS = ("yaml", "hook", "action", "hooked", "phase")
 
 
 def manifest(kind: str, name: str, data: Mapping[str, str]) -> Json:
@@ -90,6 +99,34 @@ def manifest(kind: str, name: str, data: Mapping[str, str]) -> Json:
         return {**body, "stringData": {k: f"{SECRET}-{v}" for k, v in data.items()}}
     ports = [{"name": k, "port": 8000 + int(v) * 10 + int(k[1])} for k, v in data.items()]
     return {**body, "spec": {"selector": {"app": name}, "ports": ports or [{"name": "only", "port": 80}]}}
+
+
+def written(folder: Path, app: str, form: str, documents: list[Json]) -> Json:
+    """An app with these objects in one of `FORMS`, and the files that it names."""
+    if form == "hook" and documents:
+        tasks = [{"type": "inline", "name": f"t{i}", "content": d} for i, d in enumerate(documents)]
+        return {"type": "hook", "tasks": tasks}
+    if form == "action" and documents:
+        for number, document in enumerate(documents):
+            (folder / f"{app}-{number}.yaml").write_text(yaml.safe_dump(document))
+        return {
+            "type": "action",
+            "actions": [{"type": "apply", "path": f"{app}-{n}.yaml"} for n in range(len(documents))],
+        }
+    file = folder / f"{app}.yaml"
+    file.write_text("---\n".join(yaml.safe_dump(d) for d in documents) or "# nothing\n")
+    if form == "hooked" and documents:
+        hooks = {"pre_deploy": ["true"], "post_deploy": ["false"], "pre_deploy_manifests": [file.name]}
+        return (
+            {"type": "noop", "hooks": {"pre_deploy_manifests": [file.name]}}
+            if app == "a"
+            else {
+                "type": "yaml",
+                "manifests": [file.name],
+                "hooks": {k: v for k, v in hooks.items() if "manifests" not in k},
+            }
+        )
+    return {"type": "yaml", "manifests": [file.name]}
 
 
 class Histories(RuleBasedStateMachine):
@@ -130,18 +167,18 @@ class Histories(RuleBasedStateMachine):
         folder = self.folder / "project"
         folder.mkdir(exist_ok=True)
         apps: Json = {}
+        phased: Json = {}
         for app, objects in self.wanted.apps.items():
             documents = [manifest(kind, name, data) for (kind, name), data in objects.items()]
-            (folder / f"{app}.yaml").write_text(
-                "---\n".join(yaml.safe_dump(d) for d in documents) or "# nothing\n"
-            )
-            apps[app] = {"type": "yaml", "manifests": [f"{app}.yaml"]}
+            form = self.wanted.forms.get(app, "yaml")
+            (phased if form == "phase" else apps)[app] = written(folder, app, form, documents)
         if self.wanted.release is not None:
             _chart(folder)
             (folder / "values.yaml").write_text(yaml.safe_dump({"mark": self.wanted.release}))
             apps["released"] = {"type": "helm", "chart": "./chart", "values": ["values.yaml"]}
         settings = {"namespace": self.namespace, "timeout": 20, "on_failure": "continue"}
         document = {"apiVersion": "sbkube/v1", "metadata": {"name": self.namespace}, "settings": settings}
+        document |= {"phases": {"later": {"apps": phased}}} if phased else {}
         (folder / "sbkube.yaml").write_text(yaml.safe_dump({**document, "apps": apps}))
 
     def live(self) -> list[Json]:
@@ -186,6 +223,11 @@ class Histories(RuleBasedStateMachine):
         app = data.draw(st.sampled_from(sorted(a for a, o in self.wanted.apps.items() if o)))
         gone = data.draw(st.sampled_from(sorted(self.wanted.apps[app])))
         del self.wanted.apps[app][gone]
+
+    @rule(app=names, form=st.sampled_from(FORMS))
+    def rewrite(self, app: str, form: str) -> None:
+        """The file writes an app in another way: as steps, as tasks, with hooks, in a phase."""
+        self.wanted.forms[app] = form
 
     @precondition(lambda self: len(self.wanted.apps) > 1)
     @rule(data=st.data())
