@@ -370,7 +370,8 @@ class Histories(RuleBasedStateMachine):
                 theirs = {"k1": self.contested[kind, name]} if (kind, name) in self.contested else {}
                 assert found[kind, self.namespace, name].get("data", {}) == theirs | data
         self.contested = {key: value for key, value in self.contested.items() if "k1" not in wanted.get(key, {})}
-        apps = {k: (body["metadata"].get("labels") or {}).get(APP) for k, body in found.items()}
+        labels = {k: (body["metadata"].get("labels") or {}).get(APP, "") for k, body in found.items()}
+        apps = {k: app.rpartition(".")[2] for k, app in labels.items()}  # without its phase
         managed = {k for k, app in apps.items() if app in ("a", "b", "c") and k[0] != "Namespace"}
         assert managed == {(kind, self.namespace, name) for kind, name in self.wanted.objects()}
         self._forget_what_is_gone()
