@@ -69,12 +69,18 @@ def _unanswered(operation: Operation, hands: Hands, error: ClusterUnreachable, s
     try:
         found = settle_object(_row(operation, started), hands.world)
     except SbkubeError:
-        now = hands.world.clock.now()
-        text = f"{error}; nobody knows what came of it"
-        return Outcome(operation.id, OpState.INTENDED, started, now, reason=error.slug, message=text)
+        return _unknown(operation, hands, error, started)
     if found.ok:
         return replace(found, reason="", message="the answer was lost; the object shows that it was done")
     return _failed(operation, hands, error, started)
+
+
+def _unknown(operation: Operation, hands: Hands, error: SbkubeError, started: Any) -> Outcome:
+    """The intent stays open: the next command looks again."""
+    text = f"{error}; nobody knows what came of it"
+    return Outcome(
+        operation.id, OpState.INTENDED, started, hands.world.clock.now(), reason=error.slug, message=text
+    )
 
 
 def _row(operation: Operation, started: Any) -> ResourceRecord:
@@ -95,10 +101,16 @@ def _row(operation: Operation, started: Any) -> ResourceRecord:
 
 
 def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any) -> Outcome:
-    """A failed outcome; after a failed Helm action the release and its objects are recorded as they are."""
+    """A failed outcome; after a failed Helm action the release and its objects are recorded as they are.
+
+    Helm may have done half of it: where the cluster does not say how much, the intent stays open.
+    """
     done = Done(before=planned_before(operation))
     if operation.release is not None:
-        done = _look(operation, hands)
+        try:
+            done = release_done(operation, hands, None)
+        except SbkubeError:
+            return _unknown(operation, hands, error, started)
     culprit = error.culprit if isinstance(error, ReleaseFailed) else None
     reason = culprit.reason if culprit else getattr(error, "reason", "") or error.slug
     return Outcome(
@@ -115,14 +127,6 @@ def _failed(operation: Operation, hands: Hands, error: SbkubeError, started: Any
         previous=done.previous,
         objects=done.objects,
     )
-
-
-def _look(operation: Operation, hands: Hands) -> Done:
-    """The release after a failure; when even looking fails, the record says less but nothing false."""
-    try:
-        return release_done(operation, hands, None)
-    except SbkubeError:
-        return Done()
 
 
 def apply_object(operation: Operation, hands: Hands) -> Done:

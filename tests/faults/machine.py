@@ -224,7 +224,6 @@ class Histories(RuleBasedStateMachine):
         gone = data.draw(st.sampled_from(sorted(self.wanted.apps[app])))
         del self.wanted.apps[app][gone]
 
-    @precondition(lambda self: not self.with_helm)
     @rule(app=names, form=st.sampled_from(FORMS))
     def rewrite(self, app: str, form: str) -> None:
         """The file writes an app in another way: as steps, as tasks, with hooks, in a phase."""

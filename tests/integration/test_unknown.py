@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,14 @@ from integration.test_apply import get
 from integration.test_conflicts import app, namespace
 from shapes import configmap
 
+from sbkube.api import Where, open_project
 from sbkube.edges.cluster import HttpCluster
 from sbkube.edges.connection import Request
+from sbkube.errors import ClusterUnreachable, HelmError
+from sbkube.models.outcome import OpState
+from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.models.resource import ResourceKey
+from sbkube.ports import CancelToken
 
 Fail = Callable[..., None]
 
@@ -260,8 +266,6 @@ def test_a_kind_from_a_chart_that_is_not_waited_for_is_waited_for(bench: Bench, 
     """Whoever uses it comes after its establishment, also where `wait: false` spares the rest."""
     import yaml
 
-    from sbkube.api import Where, open_project
-
     chart = bench.chart("op", {"crd.yaml": yaml.safe_dump(crd(bench))})
     bench.write("w.yaml", widget(bench))
     op = {"type": "helm", "chart": chart, "wait": False}
@@ -272,4 +276,44 @@ def test_a_kind_from_a_chart_that_is_not_waited_for_is_waited_for(bench: Bench, 
     awaited = [key.kind for name in user.needs for key in operations[name].awaits]
     assert "CustomResourceDefinition" in awaited
     bench.ok("apply", "-y")
+    assert bench.ok("plan", "--exit-status").code == 0
+
+
+class _Mute:
+    """A Helm whose action is done, fails at its end, and whose history cannot be read after that."""
+
+    def __init__(self, helm: Any) -> None:
+        self._helm = helm
+        self._dumb = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._helm, name)
+
+    def install(self, spec: ReleaseSpec, cancel: CancelToken) -> ReleaseRecord:
+        self._helm.install(spec, cancel)
+        self._dumb = True
+        raise HelmError("the connection was cut")
+
+    def history(self, name: str, namespace: str) -> Any:
+        if self._dumb:
+            raise ClusterUnreachable("the connection was cut")
+        return self._helm.history(name, namespace)
+
+
+def test_a_helm_action_of_which_nobody_knows_is_looked_at_again(bench: Bench, api_server: HttpCluster) -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    bench.project({"c": {"type": "helm", "chart": bench.chart("c", {"a.yaml": text})}})
+    with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+        project.__dict__["world"] = replace(project.world, helm=_Mute(project.world.helm))
+        done = project.execute(project.plan(), command="apply")
+        assert done.exit_code == 1
+        (row,) = done.record.releases
+        assert row.state is OpState.INTENDED
+    (recovered,) = bench.ok("recover", "-o", "json").json["deployments"]
+    assert recovered["status"] == "interrupted"  # what came after it was not done
+    with open_project(bench.folder, where=Where(kubeconfig=str(bench.config))) as project:
+        (row,) = project.show("latest").releases
+        assert (row.state, row.revision_after) == (OpState.APPLIED, 1)
+        assert "a" in {key.name for key in project.ledger.inventory(project.target)}
+    bench.ok("resume", "-y")
     assert bench.ok("plan", "--exit-status").code == 0
