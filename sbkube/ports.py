@@ -271,8 +271,11 @@ class Ledger(Protocol):
     def release(self, lock: LockInfo) -> None:
         """Give the row up if it is still ours."""
 
+    def announce(self, parts: Sequence[tuple[DeploymentCreate, Plan, LockInfo]]) -> Sequence[DeploymentRecord]:
+        """Record, as pending and in one go, deployments of one run that come one after the other."""
+
     def begin(self, data: DeploymentCreate, plan: Plan, lock: LockInfo) -> Journal:
-        """Record the deployment with its whole plan, before anything is done."""
+        """Record the deployment with its whole plan, before anything is done; or take over an announced one."""
 
     def unsettled(self, target: LockTarget) -> tuple[DeploymentDetail, ...]:
         """Deployments of this target that did not end, with their open intents."""

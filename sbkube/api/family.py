@@ -95,9 +95,20 @@ def _records(project: Project) -> list[DeploymentRecord]:
     return project.ledger.list_deployments(project=target.project, cluster=target.cluster_uid, limit=None)
 
 
+def resume_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:
+    """What is left to do of the family, in the order in which the interrupted run would have done it. `reference`
+    is a deployment of the main project."""
+    found: list[tuple[int, Member, Plan]] = []
+    for member in members(project):
+        plan = member.project.plan_resume(reference if member.main else "", **how)
+        if plan is not None:
+            found.append((member.project.show(plan.parent).deployment.id, member, plan))
+    return [(member, plan) for _, member, plan in sorted(found, key=lambda one: one[0])]
+
+
 def rollback_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:
     """What a rollback of the family would do: the main project, and the deployments of the others that were part
-    of what is undone, the last ones first. Raises DeploymentNotFound, PlanRefused."""
+    of what is undone, in the order in which it has to happen. Raises DeploymentNotFound, PlanRefused."""
     reference = reference or newest_changed(project)
     if not reference:
         raise DeploymentNotFound("nothing to roll back: nothing was changed here", hint="see `sbkube history`")
@@ -105,8 +116,8 @@ def rollback_plans(project: Project, reference: str, how: dict[str, Any]) -> lis
     undone = {record.deployment_id} | {
         r.deployment_id for r in _records(project) if r.created_at >= record.created_at
     }
-    plans = []
-    for member in reversed(members(project)):
+    plans: list[tuple[Member, Plan]] = []
+    for member in members(project):
         if member.main:
             plans.append((member, project.plan_rollback(record.deployment_id, **how)))
             continue
@@ -114,4 +125,10 @@ def rollback_plans(project: Project, reference: str, how: dict[str, Any]) -> lis
         if own:
             first = min(own, key=lambda r: r.id).deployment_id
             plans.append((member, member.project.plan_rollback(first, **how)))
-    return plans
+    return plans if _brings_back(plans) else plans[::-1]
+
+
+def _brings_back(plans: Sequence[tuple[Member, Plan]]) -> bool:
+    """It is rather put back than taken away: in the order in which it is deployed, not against it."""
+    counts = [plan.counts() for _, plan in plans]
+    return sum(c["create"] for c in counts) > sum(c["delete"] for c in counts)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
-from sbkube.errors import PlanRefused, Problem, StateBehind, UsageError
-from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
+from sbkube.errors import PlanOvertaken, PlanRefused, Problem, StateBehind, UsageError
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event
-from sbkube.models.plan import Plan
+from sbkube.models.plan import Effect, Plan
 
 if TYPE_CHECKING:
     from sbkube.api.approval import Approved
+    from sbkube.state.tracker import DeploymentTracker
 
 
 ALL_HOOKS = ("apply", "deploy")
@@ -30,10 +31,27 @@ def behind(unknown: Sequence[str]) -> str:
     return f"this state database does not know {', '.join(unknown)}, deployed meanwhile with another one"
 
 
+def never_begun(ledger: DeploymentTracker, detail: DeploymentDetail) -> Mapping[str, Any]:
+    """How to make the plan of a deployment again whose turn never came, in the run of a family; else nothing."""
+    request: Mapping[str, Any] = {"verb": "resume"}
+    while request.get("verb") == "resume":
+        if (
+            detail.resources
+            or detail.releases
+            or any(app.status is not DeploymentStatus.PENDING for app in detail.apps)
+        ):
+            return {}
+        request = (detail.deployment.command_args or {}).get("request") or {}
+        if request.get("verb") == "resume":
+            detail = ledger.detail(str(detail.deployment.parent))
+    return request
+
+
 class Planning(Opened):
     """What would be done. Each verb raises ProjectError, SurroundingsError or StateError."""
 
     request: dict[str, Any] = {}  # what the newest plan was asked for, so that it can be made again
+    _announced = 0  # key of the deployment that waits for its turn: nothing that others have done
 
     def plan(
         self, apps: Sequence[str] = (), *, prune: bool = True, hooks: Sequence[str] = ALL_HOOKS, look: bool = False
@@ -155,22 +173,57 @@ class Planning(Opened):
         from sbkube.engine.commands import known_commands
         from sbkube.engine.resume import Choices, plan_resume, resumable
 
-        self._look_at_newest()
+        self._asked("resume", reference=reference, rerun=list(rerun), skip=list(skip))
         self._refuse_behind()
         with before_any_write():
             detail = resumable(self.world, self.target, reference)
+            if detail is None:
+                return None
+            if request := never_begun(self.ledger, detail):
+                return self._at_last(detail, request)
             choices = Choices(tuple(rerun), tuple(skip), known_commands(self.config))
-            return plan_resume(self.world, self.target, detail, choices) if detail else None
+            return plan_resume(self.world, self.target, detail, choices)
+
+    def _at_last(self, detail: DeploymentDetail, request: Mapping[str, Any]) -> Plan:
+        """The plan of a deployment whose turn never came, made again, if it is no more than what was agreed to."""
+        own, name = self.request, detail.deployment.deployment_id
+        try:
+            plan = self.plan_again(request)
+        finally:
+            self.request = own
+        self.refuse_more(self.ledger.plan(name), plan)
+        return replace(plan, parent=name)
+
+    def refuse_more(self, agreed: Plan, fresh: Plan) -> None:
+        """Raise PlanOvertaken where a plan that was made again would change what nobody has agreed to."""
+        known = {(c.key.identity, c.effect) for app in agreed.apps for c in app.changes}
+        more = [
+            str(change.key)
+            for app in fresh.apps
+            for change in app.changes
+            if change.effect is not Effect.UNCHANGED and (change.key.identity, change.effect) not in known
+            if change.key.kind != "Namespace"  # one of ours that the others have emptied
+        ]
+        if more:
+            text = f"{self.config.name} would now also change {', '.join(more[:3])}"
+            raise PlanOvertaken(text, hint="look at it: sbkube diff")
 
     def plan_again(self, request: Mapping[str, Any]) -> Plan:
         """The plan for a request that was kept with an earlier one."""
-        make = {"apply": self.plan, "delete": self.plan_delete, "rollback": self.plan_rollback}
+        make = {
+            "apply": self.plan,
+            "delete": self.plan_delete,
+            "rollback": self.plan_rollback,
+            "resume": self.plan_resume,
+        }
         words = {name: value for name, value in request.items() if name != "verb"}
         verb = make.get(str(request.get("verb")))
         if verb is None:
             raise UsageError(f"nothing can be planned for {request.get('verb')!r}")
-        plan: Plan = verb(**words)  # type: ignore[operator]
-        return plan
+        plan = verb(**words)  # type: ignore[operator]
+        if plan is None:
+            raise PlanOvertaken(f"{self.config.name} was gone on with by somebody else meanwhile")
+        return plan  # type: ignore[no-any-return]
 
     def has_hooks(self, stage: str) -> bool:
         """Whether anything is to be run before this stage of planning, or after it."""
@@ -214,9 +267,9 @@ class Planning(Opened):
     def _newest_deployment(self) -> DeploymentRecord | None:
         target = self.target
         found = self.ledger.list_deployments(
-            project=target.project, cluster=target.cluster_uid, namespace=target.namespace, limit=1
+            project=target.project, cluster=target.cluster_uid, namespace=target.namespace, limit=2
         )
-        return found[0] if found else None
+        return next((record for record in found if record.id != self._announced), None)
 
     def _foreign_origin(self) -> str:
         """Why nothing may be pruned: another folder has deployed under this name, or there is no name."""

@@ -66,9 +66,25 @@ class Family:
 ALONE = Family()
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A lock that is held for a plan, and how the deployment is described."""
+
+    data: DeploymentCreate
+    lock: RunLock
+
+    def with_sources(self, plan: Plan) -> DeploymentCreate:
+        """The description for the plan as it is when the turn has come."""
+        return replace(self.data, sources_snapshot=_sources(plan))
+
+
 def exit_code(status: DeploymentStatus) -> int:
     """The exit code that a recorded status means."""
     return {DeploymentStatus.SUCCESS: 0, DeploymentStatus.INTERRUPTED: INTERRUPTED}.get(status, 1)
+
+
+def _sources(plan: Plan) -> dict[str, Any]:
+    return {app.name: dict(app.sources) for app in plan.apps if app.sources}
 
 
 class Running(Undoing):
@@ -90,31 +106,66 @@ class Running(Undoing):
         Raises StateLocked and other StateErrors with nothing touched, RecordLost when the cluster was changed and
         the record failed. `wait_for_lock` is in seconds. `family` says which run it belongs to.
         """
+        turn = self.reserve(plan, command=command, args=args, wait_for_lock=wait_for_lock, family=family)
+        return self.carry_out(turn, plan)
+
+    def reserve(
+        self,
+        plan: Plan,
+        *,
+        command: str,
+        args: Mapping[str, Any] | None = None,
+        wait_for_lock: float = 0,
+        family: Family = ALONE,
+    ) -> Turn:
+        """Take the lock for a plan, and settle what was interrupted before; the arguments are those of `execute`.
+
+        `carry_out` or `call_off` must follow. Raises what `execute` raises with nothing touched.
+        """
         from sbkube.engine.commands import refuse_commands
-        from sbkube.engine.execute import execute, takes_lease_first
         from sbkube.engine.recover import settle_interrupted
 
         world = self.world
         refuse_commands(plan, world.commands.allowed)
         data = family.described(self._describe(plan, command, args))
         lock = self._lock(command, wait_for_lock, data.deployment_id or "")
-        record: DeploymentRecord | None = None
-        newest: DeploymentRecord | None = None
         try:
             self._refuse_stale()
-            if plan.purpose == "apply":
-                self.catalogue.lock.save(whole=not (args or {}).get("apps"))
             with before_any_write():
                 interrupted = settle_interrupted(world, self.target)
             for settled in interrupted:
-                world.emit(
-                    "warning", message=f"deployment {settled.deployment_id} was interrupted and has been settled"
-                )
-            if takes_lease_first(plan):
-                with before_any_write():
-                    lock.attach()
-                self._refuse_to_take_away(plan, lock)
-            run = execute(plan, data, world, lock, self.cancel)
+                text = f"deployment {settled.deployment_id} was interrupted and has been settled"
+                world.emit("warning", message=text)
+            self._take_lease(plan, lock)
+        except BaseException:
+            lock.release()
+            raise
+        return Turn(data, lock)
+
+    def waits(self, record: DeploymentRecord) -> None:
+        """This is the record of what is reserved, until its turn has come: nothing that others have done."""
+        self._announced = record.id
+
+    def _take_lease(self, plan: Plan, lock: RunLock) -> None:
+        from sbkube.engine.execute import takes_lease_first
+
+        if takes_lease_first(plan):
+            with before_any_write():
+                lock.attach()
+            self._refuse_to_take_away(plan, lock)
+
+    def carry_out(self, turn: Turn, plan: Plan) -> Result:
+        """Execute a plan whose lock is held, and give the lock back."""
+        from sbkube.engine.execute import execute
+
+        world, lock = self.world, turn.lock
+        record: DeploymentRecord | None = None
+        newest: DeploymentRecord | None = None
+        try:
+            self._take_lease(plan, lock)
+            if plan.purpose == "apply":
+                self.catalogue.lock.save(whole=not (turn.data.command_args or {}).get("apps"))
+            run = execute(plan, turn.with_sources(plan), world, lock, self.cancel)
             record = newest = run.record
 
             def undo_by_itself(undo: Plan, scope: str) -> Run:
@@ -134,6 +185,15 @@ class Running(Undoing):
             lock.release(newest, gone=plan.purpose == "delete" and done)
         self._forget_old()
         return Result(detail, run.outcomes, self._code(run.record), undone)
+
+    def call_off(self, turn: Turn, plan: Plan, reason: str) -> Result:
+        """End an announced deployment of which nothing was begun: failed for a reason, or interrupted without."""
+        try:
+            journal = self.ledger.begin(turn.data, plan, turn.lock.info)
+            record = journal.finish(reason or None, interrupted=not reason)
+            return Result(self.ledger.detail(record.deployment_id), (), self._code(record))
+        finally:
+            turn.lock.release()
 
     def _code(self, record: DeploymentRecord) -> int:
         code = exit_code(record.status)
@@ -265,7 +325,6 @@ class Running(Undoing):
         from sbkube.state.records import generated_id
 
         info = self.cluster_info()
-        sources = {app.name: dict(app.sources) for app in plan.apps if app.sources}
         return DeploymentCreate(
             cluster=info.name,
             namespace=self.config.settings.namespace,
@@ -275,7 +334,7 @@ class Running(Undoing):
             config_snapshot=self.config.snapshot(),
             deployment_id=generated_id(self.world.clock.now()),
             command_args=dict(args or {}) | ({"no_cluster_lock": True} if self._where.no_cluster_lock else {}),
-            sources_snapshot=sources,
+            sources_snapshot=_sources(plan),
             sbkube_version=__version__,
             operator=getpass.getuser(),
             parent=plan.parent or None,

@@ -179,51 +179,27 @@ def carry_out_all(session: Session, plans: Sequence[tuple[Member, Plan]], run: R
 
 
 def _one_by_one(session: Session, shown: Sequence[tuple[Member, Plan, Plan]], run: Run) -> int:
-    """Execute the plans of a family; what comes behind a failure is not begun."""
-    from sbkube.api.running import Family
+    """Execute the plans of a family, and tell of each when it has ended; what comes behind a failure is not
+    begun."""
+    from sbkube.api.together import carry_out_together
 
-    main = next((member.project for member, _, _ in shown if member.main), shown[0][0].project)
-    own, code = main.new_id(), 0
-    contents: list[dict[str, Any]] = []
-    for member, plan, masked in shown:
-        project = member.project
-        if code:
-            session.terminal.err(f"{project.config.name}: not begun, because another project failed")
-            continue
-        plan = plan if not contents else _on_top(project, plan)
-        with stopping(project.cancel, session.terminal.err, session.quit_now):
-            family = Family(own) if project is main else Family(parent=own)
-            result = project.execute(plan, command=run.command, args=arguments(session), family=family)
-        session.stop_progress()
-        code = int(result.exit_code)
-        contents.append(_content(masked, result))
-        if session.human:
-            _tell(session, result)
+    code, contents = 0, []
+    masked = {id(plan): shown_plan for _, plan, shown_plan in shown}
+    cancel = shown[0][0].project.cancel
+    with stopping(cancel, session.terminal.err, session.quit_now):
+        plans = [(member, plan) for member, plan, _ in shown]
+        for done in carry_out_together(plans, command=run.command, args=arguments(session), cancel=cancel):
+            session.stop_progress()
+            code = code or int(done.result.exit_code)
+            contents.append(_content(masked[id(done.plan)], done.result))
+            if session.human:
+                _tell(session, done.result)
+            if not done.begun:
+                why = done.result.record.deployment.error_message or "not begun"
+                session.terminal.err(f"{done.member.project.config.name}: {why}")
     if not session.human:
         session.emit(run.command, lambda: {"exit_code": code, "projects": contents}, str)
     return code
-
-
-def _on_top(project: Project, approved: Plan) -> Plan:
-    """The plan of a project made again on top of what others of its family have done since; raises PlanOvertaken
-    where it would now change what nobody has agreed to."""
-    from sbkube.errors import PlanOvertaken
-
-    if not project.request:
-        return approved
-    fresh = project.plan_again(project.request)
-    agreed = {(c.key.identity, c.effect) for app in approved.apps for c in app.changes}
-    more = [
-        str(change.key)
-        for app in fresh.apps
-        for change in app.changes
-        if change.effect is not Effect.UNCHANGED and (change.key.identity, change.effect) not in agreed
-        if change.key.kind != "Namespace"  # one of ours that the others have emptied
-    ]
-    if more:
-        text = f"{project.config.name} would now also change {', '.join(more[:3])}"
-        raise PlanOvertaken(text, hint="look at it: sbkube diff")
-    return fresh
 
 
 def _finish(session: Session, masked: Plan, result: Any, run: Run) -> None:

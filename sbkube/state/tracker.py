@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from sbkube.errors import StateLocked
 from sbkube.models.comparison import Then
@@ -35,12 +35,11 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded, ReleaseAction
-from sbkube.state import closings, comparing, history, inventory, locks, plans, rows, unrecorded
+from sbkube.state import beginnings, closings, comparing, history, inventory, locks, plans, rows, unrecorded
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, last_action, raw_before
 from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_event, warning
-from sbkube.state.records import insert_deployment
 from sbkube.state.tables import app_deployments, deployments
 from sbkube.state.upkeep import Upkeep
 from sbkube.state.writing import database_now
@@ -157,49 +156,36 @@ class DeploymentTracker(Upkeep):
         with self.database.writing() as conn:
             locks.break_lock(conn, target)
 
-    def begin(self, data: DeploymentCreate, plan: Plan, lock: LockInfo) -> RunningDeployment:
-        """Record the deployment with its whole plan, before anything is done; raises LockLost."""
-        data = replace(
-            data,
-            project=data.project or plan.project,
-            cluster_uid=data.cluster_uid or plan.cluster_uid,
-            parent=data.parent or plan.parent or None,
-        )
+    def announce(self, parts: Sequence[tuple[DeploymentCreate, Plan, LockInfo]]) -> tuple[DeploymentRecord, ...]:
+        """Record, as `pending` and in one go, deployments of one run that come one after the other; raises
+        LockLost."""
         with self.database.writing() as conn:
-            locks.check(conn, lock)
-            batch = self.database.store.batch()
-            plan_blob = plans.store_plan(plan, batch)
-            specs = [batch.add(dict(app.spec)) for app in plan.apps]
-            batch.save(conn)
-            extra = {
-                "status": DeploymentStatus.IN_PROGRESS.value,
-                "purpose": plan.purpose,
-                "plan_blob": plan_blob,
-                "plan_digest": plan_blob or "",
-                "counts": plan.counts(),
-                "lock_token": lock.token,
-            }
-            key = insert_deployment(conn, self.database.store, data, extra)
-            rows = [
-                {
-                    "deployment_id": key,
-                    "app_name": app.name,
-                    "app_type": app.type,
-                    "namespace": app.namespace,
-                    "status": DeploymentStatus.PENDING.value,
-                    "spec_blob": spec,
-                    "sources": dict(app.sources),
-                }
-                for app, spec in zip(plan.apps, specs, strict=True)
-            ]
-            if rows:
-                conn.execute(insert(app_deployments), rows)
+            keys = [self._record(conn, *part, begun=False) for part in parts]
+            return tuple(history.one(conn, key, self.database.store) for key in keys)
+
+    def begin(self, data: DeploymentCreate, plan: Plan, lock: LockInfo) -> RunningDeployment:
+        """Record the deployment with its whole plan, before anything is done; raises LockLost.
+
+        One that was announced under its id and with this lock is taken over.
+        """
+        with self.database.writing() as conn:
+            key = self._record(conn, data, plan, lock, begun=True)
             apps = _app_keys(conn, key)
             if not self.keeps_secrets:
                 keep_event(conn, self.database, key, warning(NO_KEY, database_now(conn)))
             record = history.one(conn, key, self.database.store)
         self._remember(record)
         return RunningDeployment(self.database, record, apps, lock, self._forget)
+
+    def _record(self, conn: Any, data: DeploymentCreate, plan: Plan, lock: LockInfo, *, begun: bool) -> int:
+        locks.check(conn, lock)
+        data = replace(
+            data,
+            project=data.project or plan.project,
+            cluster_uid=data.cluster_uid or plan.cluster_uid,
+            parent=data.parent or plan.parent or None,
+        )
+        return beginnings.record(conn, self.database.store, data, plan, lock, begun=begun)
 
     def unsettled(self, target: LockTarget) -> tuple[DeploymentDetail, ...]:
         """Deployments of this target that did not end and whose run no longer lives, with their open intents."""

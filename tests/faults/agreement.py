@@ -90,10 +90,10 @@ def _short(body: Json) -> str:
     return json.dumps(body, sort_keys=True)[:600]
 
 
-def target(objects: Iterable[Mapping[str, Any]]) -> LockTarget:
-    """The lock target of the project on a sandbox with these objects."""
+def target(objects: Iterable[Mapping[str, Any]], project: str = NAMESPACE) -> LockTarget:
+    """The lock target of a project on a sandbox with these objects."""
     system = next(o for o in objects if identity(o) == ("Namespace", "", "kube-system"))
-    return LockTarget(NAMESPACE, system["metadata"]["uid"], NAMESPACE)
+    return LockTarget(project, system["metadata"]["uid"], NAMESPACE)
 
 
 def _newest_rows(details: Iterable[DeploymentDetail]) -> dict[Identity, Any]:
@@ -157,7 +157,7 @@ def record_is_closed(url: str, tracker: DeploymentTracker, objects: list[Json]) 
         ).all()
         bad += [f"deployment {row[0]} is {row[1]}" for row in running]
     engine.dispose()
-    if tracker.holder(target(objects)) is not None:
+    if any(tracker.holder(target(objects, d.project)) for d in tracker.list_deployments(limit=100)):
         bad.append("the lock row is held")
     for lease in (o for o in objects if o["kind"] == "Lease" and o["metadata"].get("namespace") == NAMESPACE):
         if (lease.get("spec") or {}).get("holderIdentity"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import workshop
+from faults import household, workshop
 from faults.kills import Whole
 from faults.length import LONG
 from faults.stage import Stage
@@ -68,6 +68,32 @@ def wholes(workplace: Stage) -> dict[str, Whole]:
                 assert all(workshop.lines(trace)[f"end {name}"] == 1 for name in workshop.COMMANDS)
             requests = case.guard.count
             bad = tuple(case.disagreements())
+            found[scenario.name] = Whole(ended.commits, requests, before, case.content(), Counter(), bad)
+    return found
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The three projects in their states."""
+    victims = Victims(tmp_path_factory.mktemp("victims"))
+    stage = Stage(tmp_path_factory.mktemp("household"), victims, household.write)
+    stage.extra, stage.projects = {"TRACE": "/dev/null"}, household.PROJECTS
+    stage.prepare()
+    yield stage
+    victims.close()
+
+
+@pytest.fixture(scope="session")
+def households(home: Stage) -> dict[str, Whole]:
+    """The uninterrupted runs."""
+    found = {}
+    for scenario in household.SCENARIOS.values():
+        with home.case(scenario.start) as case:
+            workshop.traced(case)
+            before = case.content()
+            ended = case.run(*scenario.words)
+            assert ended.code == 0, ended
+            requests, bad = case.guard.count, tuple(case.disagreements())
             found[scenario.name] = Whole(ended.commits, requests, before, case.content(), Counter(), bad)
     return found
 

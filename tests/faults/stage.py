@@ -31,6 +31,7 @@ class Case:
     guard: Guard = field(default_factory=Guard)
     url: str = ""  # of the state database; the default is a SQLite file in the case's folder
     extra: dict[str, str] = field(default_factory=dict)  # more for the environment
+    projects: tuple[str, ...] = (shop.NAMESPACE,)
     sandbox: Running = field(init=False)
 
     def open(self) -> None:
@@ -97,8 +98,9 @@ class Case:
         objects = self.settled()
         with self.tracker() as tracker:
             database = tracker.database.location.url.render_as_string(hide_password=False)
-            bad = agreement.record_and_cluster(tracker, objects)
-            bad += agreement.record_is_closed(database, tracker, objects)
+            bad = agreement.record_is_closed(database, tracker, objects)
+            for name in self.projects:
+                bad += agreement.record_and_cluster(tracker, objects, agreement.target(objects, name))
         return bad + agreement.stuck(objects) + agreement.in_clear(self.state)
 
     def close(self) -> None:
@@ -114,6 +116,7 @@ class Stage:
     victims: Victims
     write: Callable[[Path, str], None] = shop.write
     extra: dict[str, str] = field(default_factory=dict)  # more for the environment of the preparations
+    projects: tuple[str, ...] = (shop.NAMESPACE,)
 
     @property
     def project(self) -> Path:
@@ -128,7 +131,8 @@ class Stage:
             self._made(name, before)
 
     def _made(self, name: str, before: str) -> None:
-        case = Case(self.folder / name, self.project, self.victims, extra=dict(self.extra))
+        extra = dict(self.extra)
+        case = Case(self.folder / name, self.project, self.victims, extra=extra, projects=self.projects)
         if before:
             shutil.copytree(self.folder / before, case.folder)
         else:
@@ -148,7 +152,7 @@ class Stage:
         folder = Path(tempfile.mkdtemp(prefix="case-", dir=self.folder))
         for part in ("sandbox", "state"):
             shutil.copytree(self.folder / state / part, folder / part)
-        case = Case(folder, self.project, self.victims)
+        case = Case(folder, self.project, self.victims, projects=self.projects)
         case.open()
         try:
             yield case

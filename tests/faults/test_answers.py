@@ -111,7 +111,8 @@ def _look(case: Case, before: dict[str, str], known: set[str], code: int, out: s
     with case.tracker() as tracker:
         url = str(tracker.database.location.url)
         bad += agreement.record_is_closed(url, tracker, objects)
-        bad += agreement.record_and_cluster(tracker, objects)
+        for name in case.projects:
+            bad += agreement.record_and_cluster(tracker, objects, agreement.target(objects, name))
         new = [d for d in tracker.list_deployments(limit=100) if d.deployment_id not in known]
     if 2 <= code <= 5 and _touched(case) != before:
         changed = {k for k in before.keys() | _touched(case).keys() if before.get(k) != _touched(case).get(k)}
@@ -119,9 +120,9 @@ def _look(case: Case, before: dict[str, str], known: set[str], code: int, out: s
     if code in (0, 1) and "exit_code" in document and document["exit_code"] != code:
         bad.append(f"exit {code}, the document says {document['exit_code']}")
     if code in (0, 1) and new:
-        status = new[0].status.value
-        if (status == "success") != (code == 0):
-            bad.append(f"exit {code}, the record says {status}")
+        statuses = {d.status.value for d in new}
+        if (statuses == {"success"}) != (code == 0):
+            bad.append(f"exit {code}, the record says {', '.join(statuses)}")
     return bad
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from integration.conftest import Bench
 from integration.test_apply import get
+from integration.test_crash import _start
 from shapes import configmap
 
 from sbkube.edges import cluster, kubeconfig
@@ -82,6 +84,20 @@ def test_rolling_back_takes_both(bench: Bench, api_server: HttpCluster, both: Ht
     bench.ok("rollback", "-y")
     for server, name in ((api_server, "here"), (both, "there")):
         assert get(server, "ConfigMap", bench.namespace, name)["data"] == {"colour": "blue"}  # type: ignore[index]
+
+
+def test_a_killed_run_is_gone_on_with_on_both(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:
+    cut = "[ -e was-here ] || { touch was-here; kill -9 $PPID; sleep 5; }"
+    shop(bench, depends_on=["cut"])
+    project = yaml.safe_load((bench.folder / "sbkube.yaml").read_text())
+    project["apps"]["cut"] = {"type": "exec", "commands": [cut], "depends_on": ["here"]}
+    bench.write("sbkube.yaml", project)
+    assert _start(bench, "apply", "-y").wait() == -signal.SIGKILL
+    assert get(api_server, "ConfigMap", bench.namespace, "here")
+    assert not get(both, "ConfigMap", bench.namespace, "there")
+    bench.ok("resume", "-y", "--rerun", "cut.1")
+    assert get(both, "ConfigMap", bench.namespace, "there")
+    assert bench.sbkube("plan", "--exit-status").code == 0
 
 
 def test_the_same_cluster_by_another_name_is_refused(bench: Bench, both: HttpCluster) -> None:

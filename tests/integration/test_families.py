@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 from integration.conftest import Bench
 from integration.test_apply import get
 from integration.test_commands import note, trace
+from integration.test_crash import _start, _until
 from shapes import configmap
 
 from sbkube.edges.cluster import HttpCluster
+from sbkube.models.deployment_state import LockTarget
+from sbkube.state.tracker import DeploymentTracker
 
 BETWEEN = "source: base\n    depends_on: [early]\n  early:\n    apps: {}"
 
@@ -103,9 +108,76 @@ def test_one_part_can_be_chosen_and_each_can_stand_alone(bench: Bench, api_serve
 
 def test_what_fails_stops_what_comes_behind(bench: Bench, api_server: HttpCluster) -> None:
     write(bench, bad={"type": "exec", "commands": ["exit 1"]})
-    ran = bench.sbkube("apply", "-y")
-    assert ran.code == 1 and "not begun" in ran.err
+    ran = bench.sbkube("apply", "-y", "-o", "json")
+    assert ran.code == ran.json["exit_code"] == 1 and "not begun" in ran.err
     assert colour(api_server, bench, "base") == "blue" and colour(api_server, bench, "own") is None
+    ended = [(p["deployment"]["status"], p["deployment"]["error"]) for p in ran.json["projects"]]
+    assert [status for status, _ in ended] == ["partially_failed", "failed", "failed"]
+    assert ended[1][1] == ended[2][1] == f"not begun, because {bench.namespace}-base failed"
+    assert bench.ok("resume", "-y", "-o", "json").json["deployment"] is None
+
+
+CUT = "[ -e ../was-here ] || { touch ../was-here; kill -9 $PPID; sleep 5; }"
+
+
+def test_a_killed_run_is_gone_on_with_as_a_whole(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench, cut={"type": "exec", "commands": [CUT], "depends_on": ["say"]})
+    assert _start(bench, "apply", "-y").wait() == -signal.SIGKILL
+    refused = bench.sbkube("resume", "-y")
+    assert refused.code == 3 and "--rerun cut" in refused.err
+    assert bench.ok("history", "-o", "json").json["deployments"][0]["status"] == "interrupted"
+    bench.ok("resume", "-y", "--rerun", "cut.1")
+    assert trace(bench) == ["base", "shop", "extra"]
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+    assert bench.sbkube("plan", "--exit-status").code == 0
+    assert bench.ok("resume", "-o", "json").json["deployment"] is None
+
+
+def test_a_killed_run_is_undone_as_a_whole(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    write(bench, "red", cut={"type": "exec", "commands": [CUT], "depends_on": ["page"]})
+    assert _start(bench, "apply", "-y").wait() == -signal.SIGKILL
+    assert colour(api_server, bench, "base") == "red"
+    bench.ok("rollback", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+
+
+def test_a_stopped_run_says_what_was_not_begun(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench, slow={"type": "exec", "commands": ["touch ../slow; sleep 1"], "depends_on": ["say"]})
+    run = _start(bench, "apply", "-y")
+    _until(lambda: (bench.folder / "slow").exists())
+    run.send_signal(signal.SIGINT)
+    assert run.wait() == 130
+    newest = bench.ok("show", "-o", "json").json
+    assert newest["status"] == "interrupted" and colour(api_server, bench, "own") is None
+    bench.ok("resume", "-y")
+    assert trace(bench) == ["base", "shop", "extra"]
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+
+
+def test_what_has_changed_since_the_kill_is_not_gone_on_with(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench, slow={"type": "exec", "commands": ["touch ../slow; sleep 1"], "depends_on": ["say"]})
+    run = _start(bench, "apply", "-y")
+    _until(lambda: (bench.folder / "slow").exists())
+    run.send_signal(signal.SIGINT)
+    assert run.wait() == 130
+    bench.write("own.yaml", [configmap("own"), configmap("more")])
+    ran = bench.sbkube("resume", "-y")
+    assert ran.code == 3 and "would now also change ConfigMap/more" in ran.err
+    assert colour(api_server, bench, "own") is None
+
+
+def test_nothing_is_begun_while_a_part_is_locked(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    target = LockTarget(f"{bench.namespace}-extra", api_server.info().uid, bench.namespace)
+    other = DeploymentTracker(os.environ["SBKUBE_STATE_URL"])
+    lock = other.acquire(target, "apply")
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 5 and "apply" in ran.err and colour(api_server, bench, "base") is None
+    other.release(lock)
+    other.close()
+    bench.ok("apply", "-y")
 
 
 def test_nothing_is_touched_when_a_part_cannot_be_rendered(bench: Bench, api_server: HttpCluster) -> None:

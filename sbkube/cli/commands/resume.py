@@ -26,6 +26,7 @@ def resume(
     again by itself: --rerun or --skip says what becomes of it. Where others have changed objects since, they are
     listed and nothing is done.
     """
+    from sbkube.api.family import resume_plans
     from sbkube.errors import UsageError
 
     if session.options.apps:
@@ -33,11 +34,7 @@ def resume(
     with session.project() as project:
 
         def go() -> int:
-            plans = []
-            for member in session.members(project):
-                plan = member.project.plan_resume(reference if member.main else "", rerun=rerun, skip=skip)
-                if plan is not None:
-                    plans.append((member, plan))
+            plans = resume_plans(project, reference, {"rerun": rerun, "skip": skip})
             if not plans:
                 session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
                 return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -289,3 +290,40 @@ def test_a_run_without_a_key_warns(tracker, target, create):
     assert [event.kind for event in detail.events] == ["warning"]
     assert detail.resources[0].missing_key
     assert detail.resources[0].checksum == ""
+
+
+def test_what_waits_for_its_turn_is_recorded_and_taken_over(tracker, target, create):
+    lock = tracker.acquire(target, "apply")
+    early, late = plan_of(apply(config_map())), plan_of(apply(config_map()), apply(secret()))
+    data = replace(create, deployment_id="dep-1")
+    (record,) = tracker.announce([(data, early, lock)])
+    assert record.status is DeploymentStatus.PENDING and tracker.plan("dep-1") == early
+    assert not tracker.unsettled(target)  # its run lives
+    journal = tracker.begin(data, late, lock)
+    assert journal.record.id == record.id and journal.record.status is DeploymentStatus.IN_PROGRESS
+    assert tracker.plan("dep-1") == late
+    assert [a.app_name for a in tracker.detail("dep-1").apps] == [a.name for a in late.apps]
+    with pytest.raises(StateError, match="already"):
+        tracker.begin(data, late, lock)
+    assert not [f for f in tracker.verify().findings if f.serious]
+
+
+def test_what_waits_in_vain_is_interrupted(tracker, target, create):
+    lock = tracker.acquire(target, "apply")
+    plan = plan_of(apply(config_map()))
+    names = ("dep-1", "dep-2")
+    tracker.announce([(replace(create, deployment_id=name), plan, lock) for name in names])
+    tracker.break_lock(target)
+    assert [d.deployment.deployment_id for d in tracker.unsettled(target)] == list(names)
+    for name in names:
+        assert tracker.settle(name, ()).status is DeploymentStatus.INTERRUPTED
+    with pytest.raises(LockLost):
+        tracker.begin(replace(create, deployment_id="dep-1"), plan, lock)
+
+
+def test_all_or_none_of_a_run_is_recorded(tracker, target, create):
+    lock = tracker.acquire(target, "apply")
+    part = (replace(create, deployment_id="dep-1"), plan_of(apply(config_map())), lock)
+    with pytest.raises(StateError):
+        tracker.announce([part, part])
+    assert not tracker.list_deployments()

@@ -1,0 +1,124 @@
+"""Executing the plans of a family: all locked and recorded before the first begins, then one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sbkube.api.family import Member
+from sbkube.api.running import Family, Result, Turn
+from sbkube.errors import SbkubeError
+from sbkube.models.plan import Plan
+
+if TYPE_CHECKING:
+    from sbkube.api.project import Project
+
+REQUEST = "request"  # in the arguments of a deployment: how its plan can be made again, when its turn comes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A member of the family that has had its turn; `begun` is False where another one failed before."""
+
+    member: Member
+    plan: Plan
+    result: Result
+    begun: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    member: Member
+    plan: Plan
+    turn: Turn
+
+
+def carry_out_together(
+    plans: Sequence[tuple[Member, Plan]],
+    *,
+    command: str,
+    args: Mapping[str, Any],
+    cancel: threading.Event | None = None,
+) -> Iterator[Done]:
+    """Execute the plans until one fails; what comes behind it is recorded as not begun.
+
+    Before the first is begun, all locks are taken and all plans recorded: whatever kills the run then, `resume`
+    goes on with the rest. Raises what `Project.execute` raises; StateLocked with nothing touched. `cancel` stops
+    all of it.
+    """
+    from sbkube.engine.heartbeats import Heartbeats
+
+    stop = cancel or threading.Event()
+    for member, _ in plans:
+        member.project.cancel = stop
+    waiting = _reserved(plans, command, args)
+    reason = ""
+    with ExitStack() as at_last:
+        at_last.callback(_leave, waiting)
+        beats = at_last.enter_context(Heartbeats([part.turn.lock for part in waiting]))
+        first = True
+        while waiting:
+            part = waiting[0]
+            beats.take(part.turn.lock)
+            if reason or stop.is_set():
+                waiting.pop(0)
+                result = part.member.project.call_off(part.turn, part.plan, reason)
+                yield Done(part.member, part.plan, result, begun=False)
+                continue
+            plan = part.plan if first else on_top(part.member.project, part.plan)
+            waiting.pop(0)
+            result, first = part.member.project.carry_out(part.turn, plan), False
+            if result.exit_code and not stop.is_set():
+                reason = f"not begun, because {part.member.project.config.name} failed"
+            yield Done(part.member, part.plan, result)
+
+
+def _reserved(plans: Sequence[tuple[Member, Plan]], command: str, args: Mapping[str, Any]) -> list[_Part]:
+    main = next((member.project for member, _ in plans if member.main), plans[0][0].project)
+    own = main.new_id()
+    parts: list[_Part] = []
+    try:
+        for member, plan in plans:
+            project = member.project
+            family = Family(own) if project is main else Family(parent=own)
+            words = {**args, REQUEST: project.request}
+            turn = project.reserve(plan, command=command, args=words, family=family)
+            parts.append(_Part(member, plan, turn))
+        _announce(parts)
+    except BaseException:
+        _leave(parts)
+        raise
+    return parts
+
+
+def _announce(parts: Sequence[_Part]) -> None:
+    """Record all plans, in one go where they have one state database: the run is killed with all of it recorded,
+    or nothing."""
+    by_place: dict[str, list[_Part]] = {}
+    for part in parts:
+        by_place.setdefault(str(part.member.project.ledger.database.location), []).append(part)
+    for some in by_place.values():
+        ledger = some[0].member.project.ledger
+        records = ledger.announce([(part.turn.data, part.plan, part.turn.lock.info) for part in some])
+        for part, record in zip(some, records, strict=True):
+            part.member.project.waits(record)
+
+
+def _leave(parts: Sequence[_Part]) -> None:
+    """What never had its turn, because an error ended the run: interrupted, as when the process is killed."""
+    for part in parts:
+        with suppress(SbkubeError):  # the error itself is on its way; the next command settles what is left
+            part.member.project.call_off(part.turn, part.plan, "")
+
+
+def on_top(project: Project, approved: Plan) -> Plan:
+    """The plan of a project made again on top of what others of its family have done since; raises PlanOvertaken
+    where it would now change what nobody has agreed to."""
+    if not project.request:
+        return approved
+    fresh = project.plan_again(project.request)
+    project.refuse_more(approved, fresh)
+    return fresh
