@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube.api.running import PART_OF
 from sbkube.errors import DeploymentNotFound
-from sbkube.models.deployment_state import DeploymentRecord
+from sbkube.models.deployment_state import DeploymentRecord, LockTarget
 
 if TYPE_CHECKING:
     from sbkube.api.project import Project
@@ -18,25 +18,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One project of a family, and the apps of it that were asked for (none: all). `main`: the one that was
-    opened."""
+    """One project of a family, and the apps of it that were asked for (none: all).
+
+    `main`: the one that was opened. `prefix` comes before the names of its apps, as seen from there.
+    """
 
     project: Project
     apps: tuple[str, ...] = ()
     main: bool = False
+    prefix: str = ""
 
 
 def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
     """The family in the order in which it is deployed; only those of whom something was asked for."""
     if any(child.context for child, _ in project.children):
         project.refuse_same_cluster()
+    return parts(project, apps)
+
+
+def parts(project: Project, apps: Sequence[str] = ()) -> list[Member]:
+    """The same without a look at the clusters."""
     found = list(_members(project, tuple(apps), main=True))
     if not apps:
         return found
     return [member for member in found if member.apps]
 
 
-def _members(project: Project, apps: tuple[str, ...], *, main: bool) -> Iterator[Member]:
+def _members(project: Project, apps: tuple[str, ...], *, main: bool, prefix: str = "") -> Iterator[Member]:
     rest = list(apps)
     asked: list[tuple[Child, Project, tuple[str, ...]]] = []
     for child, other in project.children:
@@ -52,11 +60,15 @@ def _members(project: Project, apps: tuple[str, ...], *, main: bool) -> Iterator
         asked.append((child, other, tuple(below)))
     for child, other, inner in asked:
         if child.first:
-            yield from _members(other, inner, main=False)
-    yield Member(project, tuple(rest), main)
+            yield from _members(other, inner, main=False, prefix=_prefix(prefix, child))
+    yield Member(project, tuple(rest), main, prefix)
     for child, other, inner in asked:
         if not child.first:
-            yield from _members(other, inner, main=False)
+            yield from _members(other, inner, main=False, prefix=_prefix(prefix, child))
+
+
+def _prefix(prefix: str, child: Child) -> str:
+    return prefix if child.context else f"{prefix}{child.phase}/"
 
 
 def selected(child: Child, name: str) -> bool:
@@ -95,36 +107,63 @@ def _records(project: Project) -> list[DeploymentRecord]:
     return project.ledger.list_deployments(project=target.project, cluster=target.cluster_uid, limit=None)
 
 
+def _owner(family: Sequence[Member], reference: str) -> Member:
+    """The member that a deployment is of: the main one, unless it is that of another."""
+    main = next(member for member in family if member.main)
+    if reference.partition("~")[0] == "latest" or not reference:
+        return main
+    record = main.project.show(reference).deployment
+    target = LockTarget(record.project, record.cluster_uid, record.namespace)
+    same = (m for m in family if m.project.target == target)
+    return next(same, main)
+
+
 def resume_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:
     """What is left to do of the family, in the order in which the interrupted run would have done it. `reference`
-    is a deployment of the main project."""
+    is one of its deployments."""
     found: list[tuple[int, Member, Plan]] = []
-    for member in members(project):
-        plan = member.project.plan_resume(reference if member.main else "", **how)
+    family = members(project)
+    owner = _owner(family, reference)
+    for member in family:
+        plan = member.project.plan_resume(reference if member is owner else "", **how)
         if plan is not None:
             found.append((member.project.show(plan.parent).deployment.id, member, plan))
     return [(member, plan) for _, member, plan in sorted(found, key=lambda one: one[0])]
 
 
-def rollback_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:
-    """What a rollback of the family would do: the main project, and the deployments of the others that were part
-    of what is undone, in the order in which it has to happen. Raises DeploymentNotFound, PlanRefused."""
-    reference = reference or newest_changed(project)
-    if not reference:
+def rollback_plans(
+    project: Project, reference: str = "", *, to: str = "", apps: Sequence[str] = (), **how: Any
+) -> list[tuple[Member, Plan]]:
+    """What a rollback of the family would do: of the main project, and of the deployments of the others that were
+    part of what is undone, in the order in which it has to happen.
+
+    A deployment of one of the others is undone by itself; with `apps` only these are. Raises DeploymentNotFound,
+    PlanRefused.
+    """
+    chosen = members(project, apps)
+    if (owner := _owner(members(project), reference or to)) and not owner.main:
+        own = next((member.apps for member in chosen if member.project is owner.project), ())
+        return [(owner, owner.project.plan_rollback(reference, to=to, apps=own, **how))]
+    if apps and not (reference or to):
+        return _ordered([(m, m.project.plan_rollback(apps=m.apps, **how)) for m in chosen])
+    reference = reference or ("" if to else newest_changed(project))
+    if not (reference or to):
         raise DeploymentNotFound("nothing to roll back: nothing was changed here", hint="see `sbkube history`")
-    record = project.show(reference).deployment
-    undone = {record.deployment_id} | {
-        r.deployment_id for r in _records(project) if r.created_at >= record.created_at
-    }
+    record = project.show(reference or to).deployment
+    after = [r for r in _records(project) if r.id > record.id or (reference and r.id == record.id)]
     plans: list[tuple[Member, Plan]] = []
-    for member in members(project):
+    for member in chosen:
         if member.main:
-            plans.append((member, project.plan_rollback(record.deployment_id, **how)))
-            continue
-        own = _with_parent(member.project, undone)
-        if own:
-            first = min(own, key=lambda r: r.id).deployment_id
-            plans.append((member, member.project.plan_rollback(first, **how)))
+            name = record.deployment_id
+            plan = project.plan_rollback("" if to else name, to=name if to else "", apps=member.apps, **how)
+            plans.append((member, plan))
+        elif own_records := _with_parent(member.project, {r.deployment_id for r in after}):
+            first = min(own_records, key=lambda r: r.id).deployment_id
+            plans.append((member, member.project.plan_rollback(first, apps=member.apps, **how)))
+    return _ordered(plans)
+
+
+def _ordered(plans: list[tuple[Member, Plan]]) -> list[tuple[Member, Plan]]:
     return plans if _brings_back(plans) else plans[::-1]
 
 

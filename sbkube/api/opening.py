@@ -132,7 +132,7 @@ class Opened:
     def _access(self) -> tuple[str | None, str | None]:
         """Kubeconfig and context: the sandbox, else the command line, else the project, else the environment."""
         if self._where.sandbox:
-            return str(sandbox(self.config.folder).up()), None
+            return str(sandbox(self._where.sandbox_of or self.config.folder).up()), None
         settings = self.config.settings
         path = self._where.kubeconfig or (str(settings.kubeconfig) if settings.kubeconfig else None)
         return path, self._where.context or settings.kubeconfig_context

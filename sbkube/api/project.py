@@ -63,6 +63,7 @@ class Project(Rebuilding):
 
         def opened(child: Child) -> Project:
             where = replace(self._where, context=child.context) if child.context else self._where
+            where = replace(where, sandbox_of=self._where.sandbox_of or self.config.folder)
             config = child.config if child.context or where.sandbox else split(child.config)
             return Project(config, where, self._listener, self._environ)
 

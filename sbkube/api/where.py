@@ -21,12 +21,14 @@ class Where:
 
     `same_project` confirms that this folder is where the project's newest deployment came from, though it looks
     otherwise; without that nothing is pruned. `locked` refuses any change of sbkube.lock; `offline` fetches
-    nothing. `force_conflicts` consents to taking fields of other field managers.
+    nothing. `force_conflicts` consents to taking fields of other field managers. `sandbox_of` is the folder whose
+    sandbox it is, where that is not the project's own: projects that are part of another share its.
     """
 
     kubeconfig: str | None = None
     context: str | None = None
     sandbox: bool = False
+    sandbox_of: Path | None = None
     state_url: str | None = None
     no_cluster_lock: bool = False
     locked: bool = False

@@ -131,11 +131,12 @@ class Session:
         """The apps that were asked for, by their full names; `PHASE/` for a phase."""
         return project.config.full_names(self.options.apps)
 
-    def members(self, project: Project) -> list[Member]:
-        """The project and those that are part of it, in the order in which they are deployed."""
-        from sbkube.api.family import members
+    def members(self, project: Project, *, connected: bool = True) -> list[Member]:
+        """The project and those that are part of it, in the order in which they are deployed; `connected` where
+        their clusters may be looked at."""
+        from sbkube.api.family import members, parts
 
-        return members(project, project.config.full_names(self.options.apps))
+        return (members if connected else parts)(project, project.config.full_names(self.options.apps))
 
     def listen(self, event: Event) -> None:
         """Show an event as it happens."""

@@ -12,8 +12,10 @@ from integration.test_commands import note, trace
 from integration.test_crash import _start, _until
 from shapes import configmap
 
+from sbkube.api import Where, open_project
 from sbkube.edges.cluster import HttpCluster
 from sbkube.models.deployment_state import LockTarget
+from sbkube.models.resource import ResourceKey
 from sbkube.state.tracker import DeploymentTracker
 
 BETWEEN = "source: base\n    depends_on: [early]\n  early:\n    apps: {}"
@@ -196,3 +198,47 @@ def test_a_part_between_others_is_refused(bench: Bench) -> None:
     (bench.folder / "sbkube.yaml").write_text(text.replace("source: base", BETWEEN))
     ran = bench.sbkube("validate")
     assert ran.code == 3 and "between phases" in ran.err
+
+
+def test_one_part_can_be_undone(bench: Bench, api_server: HttpCluster) -> None:
+    def colours() -> list[str | None]:
+        return [colour(api_server, bench, n) for n in ("base", "own", "extra")]
+
+    for name in ("blue", "red", "green"):
+        write(bench, name)
+        bench.ok("apply", "-y")
+    first = bench.ok("history", "-o", "json").json["deployments"][-1]["deployment_id"]
+    bench.ok("rollback", "-y", "--app", "base/page")
+    assert colours() == ["red", "green", "green"]
+    newest = bench.ok("history", "--phase", "extra", "-o", "json").json["deployments"][0]
+    assert newest["project"] == f"{bench.namespace}-extra"
+    bench.ok("rollback", newest["deployment_id"], "-y")
+    assert colours() == ["red", "green", "red"]
+    bench.ok("rollback", "--to", first, "-y")
+    assert colours() == ["blue", "blue", "blue"]
+    assert bench.sbkube("rollback", "-y", "--app", "nowhere/page").code == 2
+
+
+def test_what_only_looks_is_about_all_of_them(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    names = ["base/page", "base/say", "shop/own", "shop/say", "extra/page", "extra/say"]
+    assert bench.ok("validate", "-o", "json").json["apps"] == names
+    assert "objects checked" in bench.ok("validate", "--schema").out
+    found = bench.ok("template", "-o", "json").json["manifests"]
+    assert {m["metadata"]["name"] for m in found} >= {"base", "own", "extra"}
+    files = bench.ok("template", "--output-dir", "out", "-o", "json").json["files"]
+    assert [f.removeprefix("out/") for f in files] == ["base/page.yaml", "shop/own.yaml", "extra/page.yaml"]
+    bench.ok("apply", "-y")
+    assert bench.ok("diff", "--phase", "base", "-o", "json").json["project"] == f"{bench.namespace}-base"
+    assert bench.ok("drift", "-o", "json").json["drifted"] is False
+    key = ResourceKey("", "v1", "ConfigMap", bench.namespace, "extra")
+    api_server.merge(key, {"data": {"colour": "pink"}}, manager="somebody")
+    drift = bench.sbkube("drift", "-o", "json")
+    assert drift.code == 10 and [p["drifted"] for p in drift.json["projects"]] == [False, False, True]
+
+
+def test_they_share_a_sandbox(bench: Bench) -> None:
+    write(bench)
+    with open_project(bench.folder, where=Where(sandbox=True)) as project:
+        folders = {child._where.sandbox_of for _, child in project.children}
+        assert folders == {project.config.folder}

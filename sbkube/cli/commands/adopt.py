@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, wait_for_lock
+from sbkube.cli.execution import Run, carry_out_all, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -23,7 +23,9 @@ def adopt(session: Session, names: tuple[str, ...], force: bool, wait_for_lock: 
     with session.project() as project:
 
         def go() -> int:
-            plan = project.plan_adopt(names, session.apps(project), force=force)
-            return carry_out(session, project, plan, Run("adopt", always_ask=True))
+            # By name only what the main project describes, unless others are chosen.
+            family = [m for m in session.members(project) if m.main or session.options.apps or not names]
+            plans = [(m, m.project.plan_adopt(names, m.apps, force=force)) for m in family]
+            return carry_out_all(session, plans, Run("adopt", always_ask=True))
 
         return patiently(session, project, wait_for_lock, go)

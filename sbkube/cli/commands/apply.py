@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
 from sbkube.models.plan import Verb
 from sbkube.models.selection import selects
+
+if TYPE_CHECKING:
+    from sbkube.api.family import Member
 
 plan_file = click.option(
     "--plan",
@@ -70,20 +73,30 @@ def upgrade(session: Session, target: str | None, no_install: bool, wait_for_loc
     from sbkube.errors import PlanRefused, Problem, UsageError
 
     with session.project(target) as project:
-        config, wanted = project.config, session.apps(project)
-        charts = tuple(n for n, a in config.apps.items() if a.type == "helm" and a.enabled and selects(wanted, n))
+        charts = [(m, found) for m in session.members(project) if (found := _charts(m))]
         if not charts:
             raise UsageError("there is no Helm app to upgrade", hint="apps of type helm have a chart")
 
         def go() -> int:
-            plan = project.plan(charts, prune=False, hooks=("deploy",), look=True)
-            new = [op for op in plan.operations if op.verb is Verb.HELM_INSTALL]
-            if no_install and new:
-                problems = [Problem(f"{op.app}: there is no release yet", op.source) for op in new]
-                raise PlanRefused("releases would be installed", problems=problems, hint="leave --no-install away")
-            return carry_out(session, project, plan, Run("upgrade"))
+            plans = []
+            for member, names in charts:
+                plan = member.project.plan(names, prune=False, hooks=("deploy",), look=True)
+                new = [op for op in plan.operations if op.verb is Verb.HELM_INSTALL]
+                if no_install and new:
+                    problems = [Problem(f"{op.app}: there is no release yet", op.source) for op in new]
+                    raise PlanRefused(
+                        "releases would be installed", problems=problems, hint="leave --no-install away"
+                    )
+                plans.append((member, plan))
+            return carry_out_all(session, plans, Run("upgrade"))
 
         return patiently(session, project, wait_for_lock, go)
+
+
+def _charts(member: Member) -> tuple[str, ...]:
+    """The Helm apps that were asked for."""
+    found = member.project.config.apps.items()
+    return tuple(n for n, app in found if app.type == "helm" and app.enabled and selects(member.apps, n))
 
 
 @click.command("deploy", cls=Command)

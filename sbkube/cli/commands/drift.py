@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from sbkube.cli.options import Command
@@ -17,6 +19,15 @@ def drift(session: Session, target: str | None) -> int:
     from sbkube.report import drift as report
 
     with session.project(target) as project:
-        found = project.drift(session.apps(project))
-    session.emit("drift", lambda: report.document(found), lambda: report.render(found, ink=session.ink))
-    return DRIFTED if found.drifted else 0
+        found = [member.project.drift(member.apps) for member in session.members(project)]
+    drifted = any(one.drifted for one in found)
+
+    def document() -> dict[str, Any]:
+        parts = [report.document(one) for one in found]
+        return parts[0] if len(parts) == 1 else {"drifted": drifted, "projects": parts}
+
+    def text() -> str:
+        return "\n\n".join(report.render(one, ink=session.ink) for one in found)
+
+    session.emit("drift", document, text)
+    return DRIFTED if drifted else 0

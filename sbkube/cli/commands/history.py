@@ -11,6 +11,7 @@ from sbkube.cli.durations import since as moment_of
 from sbkube.cli.options import HistoryCommand
 from sbkube.cli.places import place
 from sbkube.cli.session import Session
+from sbkube.errors import UsageError
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 
 
@@ -79,6 +80,11 @@ def listed(session: Session, *, all_projects: bool = False, **filters: Any) -> t
         found: tuple[DeploymentRecord, ...] = session.api.history(place(session), **filters)
         return found
     with session.project() as project:
+        if session.options.apps and project.children:
+            (member, *others) = session.members(project, connected=False)
+            if others:
+                raise UsageError("these apps are of several projects", hint="ask for those of one")
+            project, filters["app_name"] = member.project, member.apps[0]
         return project.history(**filters)
 
 

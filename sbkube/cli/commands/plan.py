@@ -27,7 +27,8 @@ def _run(session: Session, target: str | None, name: str, **how: Any) -> int:
         members = session.members(project)
         if len(members) > 1:
             return _all(session, members, name, **how)
-        plan = project.plan(session.apps(project), prune=not how["no_prune"], look=True)
+        project = members[0].project
+        plan = project.plan(members[0].apps, prune=not how["no_prune"], look=True)
         session.stop_progress()
         masked = project.masked(plan)
         saved = {"saved": out, "digest": project.save(plan, out)} if out else {}

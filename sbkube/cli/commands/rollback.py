@@ -39,13 +39,10 @@ def rollback(session: Session, reference: str, to: str, only_list: bool, limit: 
         def go() -> int:
             scope = "" if how["scope"] == "all" else how["scope"]
             run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
-            if project.children and not (to or session.options.apps):
-                plans = rollback_plans(project, reference, {"scope": how["scope"], **consent})
-                return carry_out_all(session, plans, run)
-            plan = project.plan_rollback(
-                reference, to=to, apps=session.apps(project), scope=how["scope"], **consent
-            )
-            return carry_out(session, project, plan, run)
+            limits = {"to": to, "apps": session.apps(project), "scope": how["scope"]}
+            if project.children:
+                return carry_out_all(session, rollback_plans(project, reference, **limits, **consent), run)
+            return carry_out(session, project, project.plan_rollback(reference, **limits, **consent), run)
 
         return patiently(session, project, how["wait_for_lock"], go)
 

@@ -22,13 +22,17 @@ def template(session: Session, target: str | None, output_dir: str | None, show_
     Hooks of this stage are not run: the manifests are those of the files as they are now.
     """
     with session.project(target) as project:
+        members = session.members(project)
         if output_dir:
-            wanted = session.apps(project)
-            names = tuple(n for n, app in project.config.apps.items() if app.enabled and selects(wanted, n))
-            texts = {name: project.template((name,), show_secrets=show_secrets) for name in names}
+            texts = {}
+            for member in members:
+                own = member.project
+                names = [n for n, app in own.config.apps.items() if app.enabled and selects(member.apps, n)]
+                for name in names:
+                    texts[member.prefix + name] = own.template((name,), show_secrets=show_secrets)
             session.stop_progress()
             return _write(session, Path(output_dir), {name: text for name, text in texts.items() if text})
-        text = project.template(session.apps(project), show_secrets=show_secrets)
+        text = "".join(m.project.template(m.apps, show_secrets=show_secrets) for m in members)
     session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text)
     return 0
 

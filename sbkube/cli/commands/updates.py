@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,8 +27,12 @@ def check_updates(
 ) -> int:
     """Look for newer versions of the charts of Helm apps. Pre-releases count only for who uses one."""
     with session.project(target) as project:
-        found = project.updates(session.apps(project))
-        written = project.write_updates(found, major=major) if update_config else []
+        found, written = [], []
+        for member in session.members(project, connected=False):
+            own = member.project.updates(member.apps)
+            changed = member.project.write_updates(own, major=major) if update_config else []
+            found += [replace(update, app=member.prefix + update.app) for update in own]
+            written += [replace(update, app=member.prefix + update.app) for update in changed]
     session.stop_progress()
     session.emit("check-updates", lambda: _document(found, written), lambda: _text(session, found, written))
     return 10 if exit_status and any(update.available for update in found) else 0

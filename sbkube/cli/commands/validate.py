@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,29 +31,35 @@ def validate(session: Session, target: str | None, **how: Any) -> int:
 
     Needs no cluster, but for --storage and --strict-deps.
     """
+    from sbkube.api.family import parts
     from sbkube.errors import ProjectError
 
+    warnings: list[str] = []
+    problems: list[Problem] = []
+    counts: Counter[str] = Counter()
     with session.project(target) as project:
-        warnings, problems = list(project.validate()), []
-        counts: dict[str, int] = {}
-        if how["strict_deps"]:
-            problems += _strict(project, warnings)
-        if how["schema"] or how["kubernetes_version"]:
-            for part in (project, *(other for _, other in project.children)):
+        family = parts(project)
+        for part in (member.project for member in family):
+            own = list(part.validate())
+            warnings += own
+            if how["strict_deps"]:
+                problems += _strict(part, own)
+            if how["schema"] or how["kubernetes_version"]:
                 found = session.api.check_schema(part, how["kubernetes_version"] or "")
                 problems, warnings = [*problems, *found.problems], [*warnings, *found.warnings]
-                counts["objects"] = counts.get("objects", 0) + found.objects
-        if how["storage"]:
-            found = session.api.check_storage(project)
-            problems, counts = [*problems, *found.problems], {**counts, "claims": found.objects}
+                counts["objects"] += found.objects
+            if how["storage"]:
+                found = session.api.check_storage(part)
+                problems, counts["claims"] = [*problems, *found.problems], counts["claims"] + found.objects
         config = project.config
+    apps = [member.prefix + name for member in family for name in member.project.config.apps]
     session.stop_progress()
     if problems:
         raise ProjectError("the project would not be taken", problems=problems)
     ink = session.ink
 
     def text() -> str:
-        head = f"{ink.green('✓')} {config.path} is valid: project {config.name}, {plural(len(config.apps), 'app')}"
+        head = f"{ink.green('✓')} {config.path} is valid: project {config.name}, {plural(len(apps), 'app')}"
         looked = [f"{plural(number, name.removesuffix('s'))} checked" for name, number in counts.items()]
         return "\n".join([", ".join([head, *looked]), *(ink.yellow(f"! {warning}") for warning in warnings)])
 
@@ -62,9 +69,9 @@ def validate(session: Session, target: str | None, **how: Any) -> int:
             "valid": True,
             "file": str(config.path),
             "project": config.name,
-            "apps": list(config.apps),
+            "apps": apps,
             "warnings": [str(warning) for warning in warnings],
-            "checked": counts,
+            "checked": dict(counts),
         },
         text,
     )
