@@ -6,9 +6,11 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,12 @@ class _Sleeper:
         deadline = time.monotonic() + 30
         while self.met < self.number and time.monotonic() < deadline:
             time.sleep(0.01)
+        while self.met >= self.number and _in_a_transaction(self.case.database):
+            # Nobody else can write to the SQLite file then, lock or no lock.
+            assert time.monotonic() < deadline
+            os.kill(self.started.pid, signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(self.started.pid, signal.SIGSTOP)
         return self.met >= self.number
 
     def wake(self) -> int:
@@ -112,6 +120,17 @@ class _Sleeper:
         time.sleep(0.2)
         os.kill(self.started.pid, signal.SIGCONT)
         return self.started.wait().code
+
+
+def _in_a_transaction(file: Path) -> bool:
+    """Somebody is in the middle of a write to a SQLite database."""
+    with closing(sqlite3.connect(file, timeout=0.2, isolation_level=None)) as conn:
+        try:
+            conn.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return True
+        conn.execute("rollback")
+        return False
 
 
 def _asleep(stage: Stage, number: int) -> list[str]:
