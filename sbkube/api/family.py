@@ -38,10 +38,10 @@ def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
 
 def parts(project: Project, apps: Sequence[str] = ()) -> list[Member]:
     """The same without a look at the clusters."""
-    found = list(_members(project, tuple(apps), main=True))
-    if not apps:
-        return found
-    return [member for member in found if member.apps]
+    found = [m for m in _members(project, tuple(apps), main=True) if m.apps or not apps]
+    for number, member in enumerate(found):
+        member.project.coming = frozenset(m.project.config.name for m in found[:number])
+    return found
 
 
 def _members(project: Project, apps: tuple[str, ...], *, main: bool, prefix: str = "") -> Iterator[Member]:

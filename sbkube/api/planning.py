@@ -51,6 +51,7 @@ class Planning(Opened):
     """What would be done. Each verb raises ProjectError, SurroundingsError or StateError."""
 
     request: dict[str, Any] = {}  # what the newest plan was asked for, so that it can be made again
+    coming: frozenset[str] = frozenset()  # projects that are deployed in the same run before this one
     _announced = 0  # key of the deployment that waits for its turn: nothing that others have done
 
     def plan(
@@ -90,9 +91,10 @@ class Planning(Opened):
 
     def check_deps(self) -> None:
         """Raise PlanRefused where a project that comes before this one is not deployed here."""
-        uid = self.world.cluster.info().uid if self.config.deps else ""
+        deps = [name for name in self.config.deps if name not in self.coming]
+        uid = self.world.cluster.info().uid if deps else ""
         problems = []
-        for name in self.config.deps:
+        for name in deps:
             newest = next(iter(self.ledger.list_deployments(cluster=uid, project=name, limit=1)), None)
             if newest is None or newest.command == "delete":
                 problems.append(Problem(f"project {name} is not deployed to this cluster", None, "apply it first"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sbkube.config.graph import Node
-from sbkube.config.model import Child
+from sbkube.config.model import Child, ProjectConfig
 from sbkube.errors import Problem
 from sbkube.sources.yaml_reader import Document
 
@@ -40,3 +40,26 @@ def place(children: dict[str, Child], phase: str, nodes: Mapping[str, Node], doc
             problems.append(Problem(message, document.place("phases", name, key=True), hint))
         children[full(name)] = replace(children.pop(full(name)), first=name in wanted)
     return problems
+
+
+def namesakes(own: tuple[str, str], children: Iterable[Child]) -> list[Problem]:
+    """Projects of one family with the same name in the same namespace, whose records could not be told apart.
+
+    `own` is the name and the namespace of the project that they belong to.
+    """
+    known = {own}
+    problems = []
+    for config in _all(children):
+        identity = (config.name, config.settings.namespace)
+        if identity in known:
+            message = f"another project here is called {config.name} too, in namespace {config.settings.namespace}"
+            place = config.document.place("metadata", "name") if config.document else None
+            problems.append(Problem(message, place, "give it a name or a namespace of its own"))
+        known.add(identity)
+    return problems
+
+
+def _all(children: Iterable[Child]) -> Iterator[ProjectConfig]:
+    for child in children:
+        yield child.config
+        yield from _all(child.config.children)

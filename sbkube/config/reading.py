@@ -95,6 +95,8 @@ class Reading:
         if top is None:
             raise AssertionError("a file that does not fit its model has problems")
         settings = self._scopes[""].settings
+        own = (name or self._folder_name(), settings.namespace)
+        refuse_config(family.namesakes(own, self._children.values()), root.document.file)
         return ProjectConfig(
             path=root.file,
             folder=root.folder,
@@ -121,7 +123,10 @@ class Reading:
             return None
         place = self._root.document.place("metadata", "name")
         if not isinstance(name, str):
-            self._refuse("metadata.name must be text", place, f'put it into quotes: "{name}"')
+            hint = f'put it into quotes: "{name}"'
+            if isinstance(name, bool):
+                hint = "put it into quotes: YAML reads y, n, yes, no, on, off, true and false as booleans"
+            self._refuse("metadata.name must be text", place, hint)
         elif not _fits_a_label(name):
             self._refuse("metadata.name has no letter (a-z) or digit", place, "it becomes a label of every object")
         return str(name)

@@ -6,6 +6,7 @@ import os
 import signal
 from typing import Any
 
+import yaml
 from integration.conftest import Bench
 from integration.test_apply import get
 from integration.test_commands import note, trace
@@ -242,3 +243,29 @@ def test_they_share_a_sandbox(bench: Bench) -> None:
     with open_project(bench.folder, where=Where(sandbox=True)) as project:
         folders = {child._where.sandbox_of for _, child in project.children}
         assert folders == {project.config.folder}
+
+
+def test_namesakes_are_refused(bench: Bench) -> None:
+    write(bench)
+    child = yaml.safe_load((bench.folder / "extra/sbkube.yaml").read_text())
+    for name in (f"{bench.namespace}-base", bench.namespace):
+        bench.write("extra/sbkube.yaml", {**child, "metadata": {"name": name}})
+        ran = bench.sbkube("apply", "-y")
+        assert ran.code == 3 and f"another project here is called {name} too" in ran.err
+        assert "sbkube.yaml:3:9" in ran.err
+    elsewhere = {**child, "metadata": {"name": bench.namespace}, "settings": {"namespace": f"{bench.namespace}-2"}}
+    bench.write("extra/sbkube.yaml", elsewhere)
+    bench.ok("validate")
+
+
+def test_deps_may_be_part_of_the_same_run(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    for name, other in (("extra", "base"), ("base", "extra")):
+        child = yaml.safe_load((bench.folder / name / "sbkube.yaml").read_text())
+        bench.write(f"{name}/sbkube.yaml", {**child, "deps": [f"{bench.namespace}-{other}"]})
+        ran = bench.sbkube("apply", "-y")
+        assert ran.code == (0 if name == "extra" else 3)
+        bench.write(f"{name}/sbkube.yaml", child)
+        bench.ok("delete", "-y")
+    bench.write("extra/sbkube.yaml", {**child, "deps": [bench.namespace]})
+    assert bench.sbkube("apply", "-y", "--phase", "extra").code == 3
