@@ -75,9 +75,9 @@ def _trial(
 def test_a_kill_is_followed_by_agreement(
     home: Stage, households: dict[str, Whole], name: str, shard: int, tally: Tally
 ) -> None:
-    """At every commit and request."""
-    points = households[name].points()
-    assert len(points) > 60
+    """At every commit and request of an apply, at half of them of the others."""
+    points = households[name].points()[:: 1 if name == "apply" else 2]
+    assert len(points) > 50
     work = [(p, FOLLOWED_BY[i % len(FOLLOWED_BY)]) for i, p in enumerate(points)]
     chosen = spread(work, SHORT) if SHARDS == 1 else work[shard::SHARDS]
     bad = []
