@@ -1,40 +1,47 @@
 """The front door: open a project and plan, apply, roll back, delete, look.
 
 This is the one place that builds anything real: clusters, Helm, the state database. Everything below is handed
-what it needs. Functions are quiet; events go to the listener that you pass.
+what it needs. Functions are quiet; events go to the listener that you pass. Each module is loaded when a name of
+it is first used: looking at the history needs little of all this.
 """
 
 from __future__ import annotations
 
-from sbkube.api.checking import check_schema, check_storage
-from sbkube.api.project import Project, open_project
-from sbkube.api.running import Result
-from sbkube.api.setup import (
-    Check,
-    doctor,
-    history,
-    inherit_project,
-    init_project,
-    migrate_project,
-    schema,
-    show,
-)
-from sbkube.api.upkeep import (
-    export_state,
-    import_state,
-    new_state_key,
-    prune_state,
-    rekey_state,
-    state_info,
-    upgrade_state,
-    verify_state,
-)
-from sbkube.api.where import SANDBOX_DIR, Where, sandbox
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sbkube.api.checking import check_schema, check_storage
+    from sbkube.api.project import Project, open_project
+    from sbkube.api.records import Records, open_records
+    from sbkube.api.running import Result
+    from sbkube.api.setup import (
+        Check,
+        doctor,
+        history,
+        inherit_project,
+        init_project,
+        migrate_project,
+        schema,
+        show,
+    )
+    from sbkube.api.upkeep import (
+        export_state,
+        import_state,
+        new_state_key,
+        prune_state,
+        rekey_state,
+        state_info,
+        upgrade_state,
+        verify_state,
+    )
+    from sbkube.api.where import SANDBOX_DIR, Where, sandbox
 
 __all__ = [
     "SANDBOX_DIR",
     "Check",
     "Project",
+    "Records",
     "Result",
     "Where",
     "check_schema",
@@ -48,6 +55,7 @@ __all__ = [
     "migrate_project",
     "new_state_key",
     "open_project",
+    "open_records",
     "prune_state",
     "rekey_state",
     "sandbox",
@@ -57,3 +65,53 @@ __all__ = [
     "upgrade_state",
     "verify_state",
 ]
+
+_MODULES = {
+    "checking": (
+        "check_schema",
+        "check_storage",
+    ),
+    "project": (
+        "Project",
+        "open_project",
+    ),
+    "records": (
+        "Records",
+        "open_records",
+    ),
+    "running": ("Result",),
+    "setup": (
+        "Check",
+        "doctor",
+        "history",
+        "inherit_project",
+        "init_project",
+        "migrate_project",
+        "schema",
+        "show",
+    ),
+    "upkeep": (
+        "export_state",
+        "import_state",
+        "new_state_key",
+        "prune_state",
+        "rekey_state",
+        "state_info",
+        "upgrade_state",
+        "verify_state",
+    ),
+    "where": (
+        "SANDBOX_DIR",
+        "Where",
+        "sandbox",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its module."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return found

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sbkube.api.records import Records
 from sbkube.api.where import Where, lock_seconds, sandbox, state_url
 from sbkube.errors import ClusterError, HelmError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget
@@ -17,8 +18,6 @@ from sbkube.models.resource import ClusterInfo
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from sbkube.config.model import ProjectConfig
     from sbkube.engine.surroundings import Surroundings
     from sbkube.sources.catalogue import Catalogue
@@ -34,32 +33,22 @@ def before_any_write() -> Iterator[None]:
         raise SurroundingsError(error.message, subject=error.subject, hint=error.hint) from error
 
 
-class Opened:
+class Opened(Records):
     """Everything real that belongs to a project. Use it as a context manager, or call `close`."""
 
     def __init__(
         self, config: ProjectConfig, where: Where, listener: Listener, environ: Mapping[str, str]
     ) -> None:
+        super().__init__(config.name, where, listener, environ)
         self.config = config
         self.cancel = threading.Event()
-        self._where = where
-        self._listener = listener
         self._newest: DeploymentRecord | None = None
-        self._environ = environ
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close what was opened."""
-        opened = self.__dict__
-        if "world" in opened:
+        if "world" in self.__dict__:
             self.world.cluster.close()  # type: ignore[attr-defined]
-        if "ledger" in opened:
-            self.ledger.close()
+        super().close()
 
     @cached_property
     def ledger(self) -> DeploymentTracker:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.opening import Opened, before_any_write
 from sbkube.errors import PlanOvertaken, PlanRefused, Problem, StateBehind, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus
-from sbkube.models.outcome import Event
 from sbkube.models.plan import Effect, Plan
 
 if TYPE_CHECKING:
@@ -302,13 +300,3 @@ class Planning(Opened):
         """Say what a killed run left open; the next command that takes the lock settles it."""
         for detail in self.ledger.unsettled(self.target):
             self._mention(detail.deployment.deployment_id)
-
-    def _mention_offline(self) -> None:
-        """The same from the database alone, for verbs that need no cluster."""
-        for name in self.ledger.interrupted(self.config.name):
-            self._mention(name)
-
-    def _mention(self, name: str) -> None:
-        way = "go on with `sbkube resume`, or undo it with `sbkube rollback`"
-        message = f"deployment {name} was interrupted; {way}"
-        self._listener(Event("warning", datetime.now(UTC), message=message))

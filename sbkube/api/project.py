@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sbkube.api.opening import before_any_write
 from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
-from sbkube.errors import DeploymentNotFound, PlanRefused
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
+from sbkube.errors import PlanRefused
 from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from sbkube.engine.fetching import Prepared
     from sbkube.engine.inspect import StatusReport
     from sbkube.engine.updates import Update
-    from sbkube.models.comparison import Then
     from sbkube.models.drift import DriftReport
 
 
@@ -107,38 +105,6 @@ class Project(Rebuilding):
         redactor = Redactor(self.ledger.redaction_key(), self.config.settings.sensitive)
         with before_any_write():
             return drift(self.config, self.world, redactor, tuple(apps))
-
-    def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
-        """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""
-        self._mention_offline()
-        return tuple(self.ledger.list_deployments(project=self.config.name, **filters))
-
-    def show(self, reference: str) -> DeploymentDetail:
-        """One deployment with everything below it, by id, prefix, `latest` or `latest~N`; needs no cluster.
-
-        `latest` means this project's, on whichever cluster it was deployed to last.
-        """
-        self._mention_offline()
-        name, _, number = reference.partition("~")
-        if name == "latest" and (not number or number.isdigit()):
-            found = self.history(limit=1, offset=int(number or 0))
-            if not found:
-                raise DeploymentNotFound(
-                    f"{self.config.name} has no deployment {reference}", hint="sbkube history"
-                )
-            reference = found[0].deployment_id
-        return self.ledger.detail(reference)
-
-    def compare(self, first: str, second: str) -> tuple[Then, Then]:
-        """What was in the cluster when each of two deployments had ended; references as `show` takes them."""
-        names = [self.show(reference).deployment.deployment_id for reference in (first, second)]
-        return self.ledger.compared(names[0], names[1])
-
-    def masker(self) -> Callable[[Any], str]:
-        """Makes the stand-in for a value that may not be shown; equal values look equal."""
-        from sbkube.plan.redact import Redactor
-
-        return Redactor(self.ledger.redaction_key()).mask
 
     def template(self, apps: Sequence[str] = (), *, show_secrets: bool = False) -> str:
         """All manifests as they would be sent, secret values masked unless they are to be shown."""

@@ -13,7 +13,7 @@ from sbkube.cli.options import Options
 from sbkube.report.ink import Ink, wants_colour
 
 if TYPE_CHECKING:
-    from sbkube.api import Project, Where
+    from sbkube.api import Project, Records, Where
     from sbkube.api.family import Member
     from sbkube.models.outcome import Event
     from sbkube.report.progress import Progress
@@ -124,6 +124,19 @@ class Session:
                 listener=self.listen,
             ) as project:
                 yield project
+        finally:
+            self.stop_progress()
+
+    @contextmanager
+    def records(self) -> Iterator[Records]:
+        """The record of the project at hand."""
+        target, where = self.target(None), self.where()
+        environment = self.options.environment
+        try:
+            with self.api.open_records(
+                target, environment=environment, where=where, listener=self.listen
+            ) as found:
+                yield found
         finally:
             self.stop_progress()
 

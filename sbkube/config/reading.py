@@ -26,6 +26,7 @@ from sbkube.config.graph import Node, check_graph, collisions
 from sbkube.config.inheritance import inherited, moved
 from sbkube.config.load import FILE_NAME
 from sbkube.config.model import Child, PhaseKeys, ProjectConfig, Scope, Settings, StateSettings, TopLevel
+from sbkube.config.naming import fits_a_label
 from sbkube.errors import ConfigError, Place, Problem
 from sbkube.sources.problems import refuse_config
 from sbkube.sources.yaml_reader import Document, shown
@@ -127,13 +128,13 @@ class Reading:
             if isinstance(name, bool):
                 hint = "put it into quotes: YAML reads y, n, yes, no, on, off, true and false as booleans"
             self._refuse("metadata.name must be text", place, hint)
-        elif not _fits_a_label(name):
+        elif not fits_a_label(name):
             self._refuse("metadata.name has no letter (a-z) or digit", place, "it becomes a label of every object")
         return str(name)
 
     def _folder_name(self) -> str:
         name = self._root.file.resolve().parent.name
-        return name if _fits_a_label(name) else "project"
+        return name if fits_a_label(name) else "project"
 
     def _sensitive(self) -> tuple[str, ...]:
         """What an app or phase calls sensitive is masked everywhere: too much hidden is better than too little."""
@@ -381,7 +382,3 @@ def _node(content: Any, document: Document, name: str) -> Node:
     names = tuple(map(str, others)) if isinstance(others, list) else ()
     enabled = fields.get("enabled") is not False
     return Node(names, enabled, lambda index: document.place("phases", name, "depends_on", index))
-
-
-def _fits_a_label(name: str) -> bool:
-    return any(c.isascii() and c.isalnum() for c in name)

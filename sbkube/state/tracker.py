@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -35,7 +35,7 @@ from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
 from sbkube.models.resource import ResourceKey
 from sbkube.ports import Recorded, ReleaseAction
-from sbkube.state import beginnings, closings, comparing, history, inventory, locks, plans, rows, unrecorded
+from sbkube.state import closings, history, inventory, locks, rows
 from sbkube.state.blobs import fingerprint
 from sbkube.state.database import DeploymentDatabase
 from sbkube.state.intents import IntentWriter, last_action, raw_before
@@ -43,6 +43,9 @@ from sbkube.state.journal import RunningDeployment, TrackedDeployment, keep_even
 from sbkube.state.tables import app_deployments, deployments
 from sbkube.state.upkeep import Upkeep
 from sbkube.state.writing import database_now
+
+if TYPE_CHECKING:
+    from sbkube.state import unrecorded
 
 LEASE_SECONDS = 30
 POLL_SECONDS = 0.25
@@ -178,6 +181,8 @@ class DeploymentTracker(Upkeep):
         return RunningDeployment(self.database, record, apps, lock, self._forget)
 
     def _record(self, conn: Any, data: DeploymentCreate, plan: Plan, lock: LockInfo, *, begun: bool) -> int:
+        from sbkube.state import beginnings
+
         locks.check(conn, lock)
         data = replace(
             data,
@@ -255,6 +260,8 @@ class DeploymentTracker(Upkeep):
 
     def plan(self, reference: str, target: LockTarget | None = None) -> Plan:
         """The plan that a deployment was recorded with; raises StateError if parts cannot be decrypted here."""
+        from sbkube.state import plans
+
         with self.database.reading() as conn:
             key = history.resolve(conn, reference, target)
             name = conn.execute(select(deployments.c.plan_blob).where(deployments.c.id == key)).scalar()
@@ -268,6 +275,8 @@ class DeploymentTracker(Upkeep):
 
     def compared(self, first: str, second: str) -> tuple[Then, Then]:
         """What was there when each of two deployments of one project had ended."""
+        from sbkube.state import comparing
+
         with self.database.reading() as conn:
             return comparing.both(conn, self.database.store, first, second)
 
@@ -330,6 +339,8 @@ class DeploymentTracker(Upkeep):
     def import_outcomes(self, data: bytes) -> unrecorded.Recovered:
         """Record what `dump_outcomes` made. The deployment is ended as interrupted when nothing of it is open any
         more. Raises StateError for another file or a deployment that is not here, StateLocked while it runs."""
+        from sbkube.state import unrecorded
+
         deployment, outcomes, plain = unrecorded.read(data, self.database.key)
         with self.database.writing() as conn:
             key = history.resolve(conn, deployment)

@@ -183,3 +183,14 @@ def test_helm_values_that_break_the_schema(bench: Bench, api_server: HttpCluster
     ran = bench.sbkube("apply", "-y")
     assert ran.code == 3 and "replicas" in ran.err
     assert _untouched(bench, api_server)
+
+
+def test_the_history_is_there_whatever_is_wrong_with_the_file(bench: Bench) -> None:
+    bench.write("m.yaml", [configmap("a")])
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+    bench.ok("apply", "-y")
+    text = (bench.folder / "sbkube.yaml").read_text()
+    (bench.folder / "sbkube.yaml").write_text(text + "\nappps: {}\n")
+    assert bench.sbkube("plan").code == 3
+    assert len(bench.ok("history", "-o", "json").json["deployments"]) == 1
+    assert bench.ok("show", "-o", "json").json["status"] == "success"

@@ -55,10 +55,10 @@ def _compare(session: Session, compared: str | None, values: str | None, *, show
     names = [name.strip() for name in (compared or values or "").split(",")]
     if len(names) != 2 or not all(names):
         raise UsageError("two deployments are compared", hint="write them as A,B: --diff latest~1,latest")
-    with session.project() as project:
-        left, right = project.compare(*names)
-        hidden = sensitive_paths(project.show(right.deployment_id).deployment.config_snapshot)
-        mask = (lambda value: value) if show_secrets else project.masker()
+    with session.records() as records:
+        left, right = records.compare(*names)
+        hidden = sensitive_paths(records.show(right.deployment_id).deployment.config_snapshot)
+        mask = (lambda value: value) if show_secrets else records.masker()
     if compared:
         session.emit(
             "history-diff",
@@ -79,8 +79,11 @@ def listed(session: Session, *, all_projects: bool = False, **filters: Any) -> t
     if all_projects or not session.has_project():
         found: tuple[DeploymentRecord, ...] = session.api.history(place(session), **filters)
         return found
-    with session.project() as project:
-        if session.options.apps and project.children:
+    if not session.options.apps:
+        with session.records() as records:
+            return records.history(**filters)
+    with session.project() as project:  # whose file tells which apps there are
+        if project.children:
             (member, *others) = session.members(project, connected=False)
             if others:
                 raise UsageError("these apps are of several projects", hint="ask for those of one")

@@ -30,9 +30,9 @@ def show_deployment(session: Session, reference: str) -> int:
     from sbkube.report import machine
 
     if session.has_project():
-        with session.project() as project:
-            found = project.show(reference)
-            parts = story(found, project.show)
+        with session.records() as records:
+            found = records.show(reference)
+            parts = story(found, records.show)
     else:
         found = session.api.show(reference, session.options.state_url)
         parts = story(found, lambda name: session.api.show(name, session.options.state_url))

@@ -250,6 +250,11 @@ class FakeApi:
             raise ConfigError("the project file has 1 problem", problems=[problem])
         return FakeProject(self, listener)
 
+    def open_records(
+        self, target: Any = ".", *, environment: Any = None, where: Any, listener: Any
+    ) -> FakeProject:
+        return self.open_project(target, environment=environment, where=where, listener=listener)
+
     def history(self, url: str | None = None, **filters: Any) -> tuple[DeploymentRecord, ...]:
         self.calls.append(("history", url, filters))
         return (record(), record(id=2, project="blog", namespace="blog", status=DeploymentStatus.FAILED))
