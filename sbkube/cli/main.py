@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -49,6 +50,7 @@ ENTRIES: Mapping[str, Entry] = {
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }
 
+_GARBAGE = 50_000  # new objects before the first look for garbage; Python's 700 cost a sixth of the start
 _SHORT_FORMAT = re.compile(r"-[yvqh]*o=?(\w*)")  # `-o`, `-ojson`, and behind other short flags: `-yo json`
 
 ROOT = LazyGroup(
@@ -72,6 +74,8 @@ def main(
 
     `load_api` gives the module that commands call; the default imports `sbkube.api` when it is first needed.
     """
+    if argv is None:  # this process is ours: what is imported is no garbage
+        gc.set_threshold(_GARBAGE)
     args = list(sys.argv[1:] if argv is None else argv)
     env = os.environ if environ is None else environ
     try:
@@ -79,7 +83,7 @@ def main(
     except click.exceptions.Exit as end:
         return end.exit_code
     except BrokenPipeError:
-        # Whoever read our output has left; silence the interpreter's flush at exit too.
+        # Whoever read click's help has left; silence the interpreter's flush at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BaseException as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -26,6 +27,7 @@ class Terminal:
 
     def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
         self.stdin, self.stdout, self.stderr, self.environ = stdin, stdout, stderr, environ
+        self.left = False  # nobody reads standard output any more
         self.ink = Ink(wants_colour(stdout, environ))
         self.error_ink = Ink(wants_colour(stderr, environ))
 
@@ -41,11 +43,21 @@ class Terminal:
 
     def out(self, text: str) -> None:
         """A text on standard output."""
-        click.echo(text, file=self.stdout, nl=not text.endswith("\n"), color=True)
+        self._write(text, self.stdout, newline=not text.endswith("\n"))
 
     def err(self, text: str) -> None:
         """A line on standard error."""
-        click.echo(text, file=self.stderr, color=True)
+        self._write(text, self.stderr)
+
+    def _write(self, text: str, stream: TextIO, *, newline: bool = True) -> None:
+        """Whoever read this may have left, or the terminal is closed: the work goes on all the same."""
+        try:
+            click.echo(text, file=stream, nl=newline, color=True)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            self.left = self.left or stream is self.stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
     def ask(self, question: str) -> bool:
         """Yes or no from the person at the terminal; anything but yes is no."""
@@ -157,7 +169,8 @@ class Session:
             return
         if self._progress is None:
             self._progress = self._make_progress()
-        self._progress(event)
+        with suppress(OSError):  # what cannot be shown must not stop a run
+            self._progress(event)
 
     def _make_progress(self) -> Progress:
         from datetime import UTC, datetime

@@ -152,3 +152,24 @@ def test_on_failure_rollback_undoes_the_failed_app_and_keeps_the_first_error(
     assert get(api_server, "Deployment", bench.namespace, "broken", "apps") is None
     commands = [(d["command"], d["status"]) for d in bench.ok("history", "-o", "json").json["deployments"]]
     assert commands[:2] == [("rollback", "success"), ("apply", "failed")]
+
+
+def test_a_reader_who_leaves_does_not_cut_the_run_off(bench: Bench, api_server: HttpCluster) -> None:
+    bench.write("m.yaml", [configmap("settings", colour="blue")])
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+    run = _start(bench, "apply", "-y")
+    assert run.stdout is not None and run.stderr is not None
+    run.stdout.close()
+    run.stderr.close()
+    assert run.wait() == 0
+    assert get(api_server, "ConfigMap", bench.namespace, "settings")
+    assert bench.ok("show", "-o", "json").json["status"] == "success"
+
+
+def test_a_watch_ends_with_its_reader(bench: Bench) -> None:
+    bench.write("m.yaml", [configmap("settings", colour="blue")])
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}})
+    run = _start(bench, "status", "--watch")
+    assert run.stdout is not None
+    run.stdout.close()
+    assert run.wait(timeout=60) == 0

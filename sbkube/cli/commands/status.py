@@ -41,9 +41,9 @@ def status(session: Session, target: str | None, watch: bool, **how: Any) -> int
 
 
 def _watched(session: Session, project: Project, **how: Any) -> int:
-    terminal, told = session.terminal, ""
+    terminal, told, code = session.terminal, "", 0
     try:
-        while True:
+        while not terminal.left:
             code, text = _look(session, project, **how)
             if text != told:
                 drawn = terminal.stdout.isatty()
@@ -51,7 +51,8 @@ def _watched(session: Session, project: Project, **how: Any) -> int:
                 told = text
             time.sleep(EVERY)
     except KeyboardInterrupt:
-        return code
+        pass
+    return code
 
 
 def _once(session: Session, project: Project, **how: Any) -> int:
