@@ -84,7 +84,7 @@ def _source(origin: Mapping[str, Any]) -> str:
 
 def _app(app: AppDeploymentRecord, ink: Ink) -> str:
     took = between(app.started_at, app.ended_at)
-    where = ink.dim(f"{app.app_type} in {app.namespace}")
+    where = ink.dim(f"{app.app_type} in {app.namespace}" if app.namespace else app.app_type)
     line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(took)}" if took else "")
     return line + (f"\n  {ink.paint(app.error_message, STYLES[app.status])}" if app.error_message else "")
 

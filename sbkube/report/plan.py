@@ -79,7 +79,8 @@ def _app(app: AppPlan, view: PlanView) -> str:
 
 
 def _app_title(app: AppPlan, ink: Ink) -> str:
-    facts = [app.type, *([f"release {app.release}"] if app.release else [f"in {app.namespace}"])]
+    place = f"release {app.release}" if app.release else f"in {app.namespace}" if app.namespace else ""
+    facts = [app.type, *([place] if place else [])]
     if app.depends_on:
         facts.append(f"after {', '.join(app.depends_on)}")
     return f"{ink.bold(app.name)}  {ink.dim(', '.join(facts))}"

@@ -8,6 +8,8 @@ from sbkube.cli.execution import Run, carry_out_all, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
+from sbkube.report.ink import Ink
 
 
 @click.command("resume", cls=Command)
@@ -36,12 +38,21 @@ def resume(
         def go() -> int:
             plans = resume_plans(project, reference, {"rerun": rerun, "skip": skip})
             if not plans:
-                session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(reference))
+                newest = project.show(reference or "latest").deployment if project.history(limit=1) else None
+                session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(newest, session.ink))
                 return 0
             return carry_out_all(session, plans, Run("resume"))
 
         return patiently(session, project, wait_for_lock, go)
 
 
-def _nothing(reference: str) -> str:
-    return f"Nothing to resume: {reference or 'the newest deployment'} was not interrupted."
+def _nothing(record: DeploymentRecord | None, ink: Ink) -> str:
+    from sbkube.report.history import word
+
+    if record is None:
+        return "Nothing to resume: nothing was deployed yet."
+    said = (
+        f"Nothing to resume: {record.deployment_id} was not interrupted, it ended as {word(record.status, ink)}."
+    )
+    failed = record.status in (DeploymentStatus.FAILED, DeploymentStatus.PARTIALLY_FAILED)
+    return f"{said}\n`sbkube apply` tries again, `sbkube rollback` undoes it." if failed else said
