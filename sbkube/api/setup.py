@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube.api.project import Project
 from sbkube.api.where import HERE, Where, sandbox, state_url
-from sbkube.errors import ConfigError, Problem, StateError, UsageError
+from sbkube.errors import ClusterForbidden, ConfigError, Problem, StateError, UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
+from sbkube.models.resource import ResourceKey
+from sbkube.ports import ClusterReader
 
 if TYPE_CHECKING:
     from sbkube.state.tracker import DeploymentTracker
@@ -59,8 +61,11 @@ def init_project(folder: str | Path, name: str | None = None, template: str = "m
 def inherit_project(
     folder: str | Path, namespace: str, name: str | None = None, where: Where = HERE
 ) -> tuple[list[Path], list[str]]:
-    """Write a project for what a namespace of a cluster holds, and give remarks; raises UsageError rather than
-    overwrite anything, SurroundingsError when the cluster cannot be read."""
+    """Write a project for what a namespace of a cluster holds, and give remarks.
+
+    Raises UsageError rather than overwrite anything, and where there is no such namespace, or nothing in it that
+    a project could take over; SurroundingsError when the cluster cannot be read.
+    """
     from sbkube.api.opening import before_any_write
     from sbkube.config.starter import named
     from sbkube.edges import cluster, helm, kubeconfig
@@ -75,12 +80,25 @@ def inherit_project(
     try:
         with before_any_write():
             port = helm.choose(minimal(access), prefer=None, environ=os.environ, cluster=http)
-            found = inherit(http, port, namespace, named(name or namespace)[0])
+            there = _is_there(http, namespace)
+            found = inherit(http, port, namespace, named(name or namespace)[0]) if there else None
     finally:
         http.close()
+    if found is None:
+        raise UsageError(f"there is no namespace {namespace} on this cluster", hint="kubectl get namespaces")
+    if not found.project["apps"]:
+        text = f"namespace {namespace} holds nothing that could be taken over"
+        raise UsageError(text, hint="objects of a project of sbkube belong to that one")
     files = {"sbkube.yaml": dump(found.project)}
     files |= {file: dump_all(c) if isinstance(c, list) else dump(c) for file, c in found.files.items()}
     return _write_new(root, files), found.remarks
+
+
+def _is_there(cluster: ClusterReader, namespace: str) -> bool:
+    try:
+        return cluster.get(ResourceKey("", "v1", "Namespace", "", namespace)) is not None
+    except ClusterForbidden:  # who may not look at the namespace may still look into it
+        return True
 
 
 def _write_new(root: Path, files: Mapping[str, str]) -> list[Path]:

@@ -61,3 +61,17 @@ def test_releases_of_a_namespace(bench: Bench, api_server: HttpCluster) -> None:
     assert project["apps"]["web"]["version"] == "1.0.0" and project["apps"]["web"]["values"] == ["values/web.yaml"]
     assert yaml.safe_load((other / "values/web.yaml").read_text()) == {"colour": "red"}
     assert any("helm_repos" in remark for remark in document["remarks"])
+
+
+def test_a_namespace_that_is_not_there_or_empty_makes_no_project(bench: Bench, api_server: HttpCluster) -> None:
+    for wrong, said in (
+        ("nowhere", "no namespace nowhere"),
+        ('"x"', "no namespace"),
+        (bench.namespace, "holds nothing"),
+    ):
+        if wrong == bench.namespace:
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": wrong}}
+            api_server.create(body, manager="kubectl")
+        ran = bench.sbkube("init", "--from-namespace", wrong)
+        assert ran.code == 2 and said in ran.err
+        assert not (bench.folder / "sbkube.yaml").exists()
