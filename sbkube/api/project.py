@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sbkube.api.opening import before_any_write
 from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
-from sbkube.errors import PlanRefused
+from sbkube.errors import PlanRefused, Problem
 from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
@@ -144,6 +144,14 @@ class Project(Rebuilding):
 
         return write(found, major=major)
 
-    def validate(self) -> tuple[str, ...]:
-        """Warnings about the project; its errors were raised when it was opened."""
-        return self.config.warnings
+    def validate(self) -> tuple[list[Problem], tuple[str, ...]]:
+        """Problems of what the project names, and warnings; errors of its file were raised when it was opened.
+
+        Needs no cluster and fetches nothing.
+        """
+        from sbkube.edges.decryption import Decryption
+        from sbkube.engine.files import check_files
+
+        here = Project(self.config, replace(self._where, offline=True), self._listener, self._environ)
+        problems, unseen = check_files(self.config, here.catalogue, Decryption(self._environ))
+        return problems, (*self.config.warnings, *unseen)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sbkube.errors import Place, RenderError, SbkubeError, SourceUnavailable
+from sbkube.errors import ConfigError, Place, RenderError, SbkubeError, SourceUnavailable
 from sbkube.models.source import ANONYMOUS, Login, Pinned, Repository, WebAnswer, WebRequest, shown
 from sbkube.ports import GitPort
 from sbkube.sources.cache import Cache
@@ -130,9 +130,10 @@ class Catalogue:
         if name in self._repositories.helm:
             return self._indexed(self._repositories.helm[name], chart, wanted)
         known = [*self._repositories.helm, *self._repositories.oci]
-        raise SourceUnavailable(
+        hint = f"settings: helm_repos: {name}: https://…"
+        raise ConfigError(
             f'"{reference}" is no folder here, and "{name}" is neither in helm_repos nor in oci_registries',
-            hint=did_you_mean(name, known, noun="repositories"),
+            hint=did_you_mean(name, known, noun="repositories") if known else hint,
         )
 
     def from_repository(self, url: str, chart: str, wanted: str, place: Place | None = None) -> Fetched:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from integration.conftest import Bench
 from shapes import WEB_CHART, WEB_VALUES, configmap, deployment
@@ -110,3 +112,42 @@ def test_strict_dependencies(bench: Bench) -> None:
     bench.ok("validate")
     ran = bench.sbkube("validate", "--strict-deps")
     assert ran.code == 3 and "project base is not deployed" in ran.err
+
+
+def test_what_apps_name_must_be_there(bench: Bench) -> None:
+    bench.write("wrong.yaml", "kind: [")
+    apps: dict[str, Any] = {
+        "a": {"type": "yaml", "manifests": ["nope.yaml"]},
+        "b": {"type": "helm", "chart": "./charts/none"},
+        "c": {"type": "helm", "chart": "nowhere/web"},
+        "d": {"type": "kustomize", "path": "nothing"},
+        "e": {"type": "yaml", "manifests": ["wrong.yaml"]},
+        "f": {"type": "hook", "tasks": [{"type": "manifests", "name": "m", "files": ["missing.yaml"]}]},
+        "off": {"type": "yaml", "manifests": ["nope.yaml"], "enabled": False},
+    }
+    bench.project(apps)
+    ran = bench.sbkube("validate", "-o", "json")
+    said = " ".join(p["message"] for p in ran.json["problems"])
+    assert ran.code == 3 and len(ran.json["problems"]) == 6 and all(p["place"] for p in ran.json["problems"])
+    for word in ("nope.yaml", "charts/none", "neither in helm_repos", "nothing", "missing.yaml"):
+        assert word in said
+
+
+def test_what_is_not_here_yet_is_not_looked_at(bench: Bench) -> None:
+    nobody = "127.0.0.1:9"
+    apps: dict[str, Any] = {
+        "file": {"type": "http", "url": f"http://{nobody}/x.yaml", "dest": "got/x.yaml"},
+        "from-file": {"type": "yaml", "manifests": ["got/x.yaml"], "depends_on": ["file"]},
+        "chart": {"type": "helm", "chart": f"oci://{nobody}/x/web", "version": "1.0.0"},
+        "code": {"type": "git", "repo": f"http://{nobody}/r.git"},
+        "from-code": {"type": "yaml", "manifests": ["${repos.code}/x.yaml"], "depends_on": ["code"]},
+    }
+    bench.project(apps)
+    warnings = bench.ok("validate", "-o", "json").json["warnings"]
+    assert sorted(w.split()[0] for w in warnings if "not looked at" in w) == [
+        "chart",
+        "code",
+        "from-code",
+        "from-file",
+    ]
+    assert not (bench.folder / "got").exists()

@@ -40,8 +40,8 @@ def validate(session: Session, target: str | None, **how: Any) -> int:
     with session.project(target) as project:
         family = parts(project)
         for part in (member.project for member in family):
-            own = list(part.validate())
-            warnings += own
+            wrong, said = part.validate()
+            problems, warnings, own = [*problems, *wrong], [*warnings, *said], list(said)
             if how["strict_deps"]:
                 problems += _strict(part, own)
             if how["schema"] or how["kubernetes_version"]:

@@ -193,8 +193,8 @@ class FakeProject:
     def template(self, apps: tuple[str, ...] = (), **_: Any) -> str:
         return "---\n# app web: x.yaml\nkind: ConfigMap\n---\nkind: Service\n"
 
-    def validate(self) -> tuple[str, ...]:
-        return ("settings.clusters is old",)
+    def validate(self) -> tuple[list[Problem], tuple[str, ...]]:
+        return [], ("settings.clusters is old",)
 
     def recover(self) -> tuple[DeploymentRecord, ...]:
         return (record(status=DeploymentStatus.INTERRUPTED),)
