@@ -17,6 +17,7 @@ from sbkube.apps.base import RenderContext
 from sbkube.apps.charts import Chart
 from sbkube.errors import Place, Problem, RenderError
 from sbkube.sources.archive import unpack
+from sbkube.sources.cache import put_in_place
 from sbkube.sources.problems import refusal
 from sbkube.sources.trees import tree_digest
 from sbkube.sources.yaml_reader import read_file, read_one, shown
@@ -54,8 +55,7 @@ def altered(chart: Chart, wanted: Alterations, context: RenderContext, warnings:
             _add(dependency, chart, copy, context)
         digest = tree_digest(copy)
         final = place / digest.removeprefix("sha256:")[:16]
-        if not final.is_dir():
-            work.replace(final)
+        put_in_place(work, final)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     _forget_others(place, final)

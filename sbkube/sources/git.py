@@ -10,6 +10,7 @@ from pathlib import Path
 from sbkube.errors import SourceUnavailable
 from sbkube.models.source import Repository
 from sbkube.ports import GitPort
+from sbkube.sources.cache import put_in_place
 from sbkube.sources.downloads import Downloads
 
 
@@ -44,8 +45,7 @@ class GitTrees:
         work = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
         try:
             self._git.check_out(repository, commit, work)
-            if not folder.is_dir():
-                work.replace(folder)
+            put_in_place(work, folder)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return folder
