@@ -12,7 +12,7 @@ from sbkube.apps.base import RenderContext
 from sbkube.apps.chart_copy import Alterations, altered
 from sbkube.apps.charts import Chart, load_chart
 from sbkube.edges.web import HttpWeb
-from sbkube.errors import Place, RenderError, SourceUnavailable
+from sbkube.errors import ConfigError, Place, RenderError, SourceUnavailable
 from sbkube.models.release import ReleaseSpec, RenderedChart
 from sbkube.models.source import ANONYMOUS, Repository
 from sbkube.sources.cache import Cache
@@ -149,7 +149,7 @@ def test_dependencies_beside_the_chart_and_those_that_are_there(chart: Chart, co
         ("{name: db}", RenderError, "has no repository"),
         ("{version: 1}", RenderError, "wants at least a name"),
         ("{name: db, repository: 'file://../none'}", RenderError, "there is no chart at"),
-        ("{name: db, repository: '@nowhere'}", SourceUnavailable, "nowhere"),
+        ("{name: db, repository: '@nowhere'}", ConfigError, "nowhere"),
         ("{name: none, repository: '@shop'}", SourceUnavailable, "has no chart none"),
     ],
 )
