@@ -159,6 +159,7 @@ class Running(Undoing):
         from sbkube.engine.execute import execute
 
         world, lock = self.world, turn.lock
+        self._announced = 0
         record: DeploymentRecord | None = None
         newest: DeploymentRecord | None = None
         try:
@@ -188,6 +189,7 @@ class Running(Undoing):
 
     def call_off(self, turn: Turn, plan: Plan, reason: str) -> Result:
         """End an announced deployment of which nothing was begun: failed for a reason, or interrupted without."""
+        self._announced = 0
         try:
             journal = self.ledger.begin(turn.data, plan, turn.lock.info)
             record = journal.finish(reason or None, interrupted=not reason)

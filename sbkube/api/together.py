@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.family import Member
 from sbkube.api.running import Family, Result, Turn
-from sbkube.errors import SbkubeError
+from sbkube.errors import OperationFailed, ProjectError, SbkubeError, StateError, SurroundingsError
 from sbkube.models.plan import Plan
 
 if TYPE_CHECKING:
@@ -55,25 +55,53 @@ def carry_out_together(
     for member, _ in plans:
         member.project.cancel = stop
     waiting = _reserved(plans, command, args)
-    reason = ""
     with ExitStack() as at_last:
         at_last.callback(_leave, waiting)
         beats = at_last.enter_context(Heartbeats([part.turn.lock for part in waiting]))
-        first = True
-        while waiting:
-            part = waiting[0]
+        part = waiting.pop(0)
+        beats.take(part.turn.lock)
+        done = Done(part.member, part.plan, part.member.project.carry_out(part.turn, part.plan))
+        failed = ""
+        while True:
+            yield done
+            if done.result.exit_code and not failed and not stop.is_set():
+                failed = done.member.project.config.name
+            if not waiting:
+                return
+            part = waiting.pop(0)
             beats.take(part.turn.lock)
-            if reason or stop.is_set():
-                waiting.pop(0)
-                result = part.member.project.call_off(part.turn, part.plan, reason)
-                yield Done(part.member, part.plan, result, begun=False)
-                continue
-            plan = part.plan if first else on_top(part.member.project, part.plan)
-            waiting.pop(0)
-            result, first = part.member.project.carry_out(part.turn, plan), False
-            if result.exit_code and not stop.is_set():
-                reason = f"not begun, because {part.member.project.config.name} failed"
-            yield Done(part.member, part.plan, result)
+            with _behind_others(part):
+                if failed or stop.is_set():
+                    done = _call_off(part, f"not begun, because {failed} failed" if failed else "")
+                else:
+                    done = _on_top(part)
+
+
+@contextmanager
+def _behind_others(part: _Part) -> Iterator[None]:
+    """Others have been executed by now: no exit code may say that nothing was touched."""
+    try:
+        yield
+    except (ProjectError, SurroundingsError, StateError) as error:
+        text = f"{part.member.project.config.name}: {error.message}"
+        hint = "the projects before it have been deployed; see `sbkube history`, then `sbkube resume`"
+        raise OperationFailed(text, hint=hint) from error
+
+
+def _on_top(part: _Part) -> Done:
+    """Execute a plan that is made again on top of what the others have done; if it does not fit, call it off."""
+    project = part.member.project
+    try:
+        plan = on_top(project, part.plan)
+    except (ProjectError, SurroundingsError) as error:
+        problems = error.problems if isinstance(error, ProjectError) else ()
+        return _call_off(part, f"not begun: {'; '.join(map(str, problems)) or error}")
+    return Done(part.member, part.plan, project.carry_out(part.turn, plan))
+
+
+def _call_off(part: _Part, reason: str) -> Done:
+    result = part.member.project.call_off(part.turn, part.plan, reason)
+    return Done(part.member, part.plan, result, begun=False)
 
 
 def _reserved(plans: Sequence[tuple[Member, Plan]], command: str, args: Mapping[str, Any]) -> list[_Part]:
@@ -89,7 +117,8 @@ def _reserved(plans: Sequence[tuple[Member, Plan]], command: str, args: Mapping[
             parts.append(_Part(member, plan, turn))
         _announce(parts)
     except BaseException:
-        _leave(parts)
+        for part in parts:
+            part.turn.lock.release()
         raise
     return parts
 

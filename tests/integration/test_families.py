@@ -171,6 +171,18 @@ def test_what_has_changed_since_the_kill_is_not_gone_on_with(bench: Bench, api_s
     assert colour(api_server, bench, "own") is None
 
 
+def test_a_part_that_does_not_fit_any_more_fails_by_itself(bench: Bench, api_server: HttpCluster) -> None:
+    """What a command of the first project writes was not agreed to."""
+    bench.write("sly.yaml", [configmap("own"), configmap("more")])
+    write(bench, sly={"type": "exec", "commands": ["cp ../sly.yaml ../own.yaml"], "depends_on": ["page"]})
+    ran = bench.sbkube("apply", "-y", "-o", "json")
+    assert ran.code == ran.json["exit_code"] == 1
+    ended = [(p["deployment"]["status"], p["deployment"]["error"]) for p in ran.json["projects"]]
+    assert [status for status, _ in ended] == ["success", "failed", "failed"]
+    assert "would now also change" in ended[1][1] and f"because {bench.namespace} failed" in ended[2][1]
+    assert colour(api_server, bench, "base") == "blue" and colour(api_server, bench, "extra") is None
+
+
 def test_nothing_is_begun_while_a_part_is_locked(bench: Bench, api_server: HttpCluster) -> None:
     write(bench)
     target = LockTarget(f"{bench.namespace}-extra", api_server.info().uid, bench.namespace)
@@ -178,6 +190,7 @@ def test_nothing_is_begun_while_a_part_is_locked(bench: Bench, api_server: HttpC
     lock = other.acquire(target, "apply")
     ran = bench.sbkube("apply", "-y")
     assert ran.code == 5 and "apply" in ran.err and colour(api_server, bench, "base") is None
+    assert not other.list_deployments()
     other.release(lock)
     other.close()
     bench.ok("apply", "-y")
