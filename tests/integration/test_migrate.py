@@ -69,6 +69,8 @@ def test_every_older_type(bench: Bench) -> None:
     remarks = "\n".join(document["remarks"])
     for word in ('"telemetry" was not carried over', "redis-pull", "copy-app", "${repos.app}/"):
         assert word in remarks
+    for name in ("a", "b"):
+        bench.write(f"{name}.yaml", [configmap(name)])
     bench.ok("validate")
 
 
