@@ -283,6 +283,9 @@ class Ledger(Protocol):
     def settle(self, deployment_id: str, outcomes: Sequence[Outcome]) -> DeploymentRecord:
         """Close the open intents of an interrupted deployment and mark it so."""
 
+    def forgotten_since(self, deployment_id: str, target: LockTarget) -> bool:
+        """Deployments that ended after this one have been forgotten."""
+
     def detail(self, reference: str, target: LockTarget | None = None) -> DeploymentDetail:
         """By id, prefix, `latest` or `latest~N`; raises DeploymentNotFound."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sbkube._version import __version__
 from sbkube.errors import DeploymentNotFound, PlanRefused, StateError, UsageError
-from sbkube.models.plan import Plan
+from sbkube.models.plan import Plan, Verb
 from sbkube.plan.saved import Sealer, canonical, differences, saved_form
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _same_key(project: Planning, saved: Mapping[str, Any], path: Path) -> None:
 
 
 def _nothing_since(project: Planning, saved: Mapping[str, Any]) -> None:
-    """Deployments that changed something overtake a plan; runs with nothing to do do not."""
+    """Deployments that changed something or ran commands overtake a plan; runs with nothing to do do not."""
     from sbkube.engine.undo import changed_something
 
     base, ledger, target = saved["on_top_of"], project.ledger, project.target
@@ -168,7 +168,7 @@ def _nothing_since(project: Planning, saved: Mapping[str, Any]) -> None:
             hint="use the state database that the plan was made with",
         ) from error
     for detail in newer:
-        if changed_something(detail):
+        if changed_something(detail) or any(row.verb == Verb.RUN for row in detail.resources):
             record = detail.deployment
             who = (
                 f"{record.operator or 'somebody'}@{record.host}" if record.host else record.operator or "somebody"

@@ -84,18 +84,19 @@ def _all(project: Project) -> list[str]:
 
 def newest_changed(project: Project) -> str:
     """The newest deployment of the main project in which anything of the family changed, "" if there is none."""
-    children = [child for _, child in project.children]
+    children = [member.project for member in members(project) if not member.main]
     for record in _records(project):
-        if record.command == "rollback" or changed(record):
-            return record.deployment_id
-        if any(changed(r) for child in children for r in _with_parent(child, {record.deployment_id})):
+        own = (r for child in children for r in _with_parent(child, {record.deployment_id}))
+        if any(_changed(project, r) for r in (record, *own)):
             return record.deployment_id
     return ""
 
 
-def changed(record: DeploymentRecord) -> bool:
+def _changed(project: Project, record: DeploymentRecord) -> bool:
     """It changed something."""
-    return any((record.counts or {}).values())
+    from sbkube.engine.undo import changed_something
+
+    return changed_something(project.ledger.detail(record.deployment_id))
 
 
 def _with_parent(project: Project, ids: set[str]) -> list[DeploymentRecord]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sbkube.config.model import ProjectConfig
 from sbkube.engine.surroundings import Surroundings
-from sbkube.errors import DeploymentNotFound, UsageError
+from sbkube.errors import DeploymentNotFound, PlanRefused, UsageError
 from sbkube.models.deployment_state import (
     RESUME,
     DeploymentDetail,
@@ -46,9 +46,12 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
     """The deployments to undo, oldest first. Raises DeploymentNotFound."""
     if undo.to:
         kept = world.ledger.detail(undo.to, target).deployment.deployment_id
+        _refuse_forgotten(world, target, kept)
         return world.ledger.since(kept, target)[1:]
     if undo.reference:
-        return world.ledger.since(_beginning(world, target, world.ledger.detail(undo.reference, target)), target)
+        first = _beginning(world, target, world.ledger.detail(undo.reference, target))
+        _refuse_forgotten(world, target, first)
+        return world.ledger.since(first, target)
     number = 0
     while True:
         try:
@@ -63,6 +66,15 @@ def choose(world: Surroundings, target: LockTarget, undo: Undo) -> tuple[Deploym
             alone = first == detail.deployment.deployment_id
             return (detail,) if alone else world.ledger.since(first, target)
         number += 1
+
+
+def _refuse_forgotten(world: Surroundings, target: LockTarget, deployment: str) -> None:
+    """What lies between here and there must be known: going back over a gap would be a guess."""
+    if world.ledger.forgotten_since(deployment, target):
+        raise PlanRefused(
+            f"deployments that were made after {deployment} have been forgotten (retention, `state prune`)",
+            hint="go back to a newer one: sbkube rollback --list",
+        )
 
 
 def _beginning(world: Surroundings, target: LockTarget, detail: DeploymentDetail) -> str:

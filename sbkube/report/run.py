@@ -6,6 +6,7 @@ from collections import Counter
 
 from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus
 from sbkube.models.outcome import OpState
+from sbkube.models.plan import Verb
 from sbkube.report.detail import did, evidence
 from sbkube.report.history import STYLES, word
 from sbkube.report.ink import Ink
@@ -74,6 +75,7 @@ def _next(detail: DeploymentDetail) -> str:
     record = detail.deployment
     if not detail.resources and not detail.releases:
         return ""
-    if record.status is DeploymentStatus.SUCCESS:
-        return "  ·  undo: sbkube rollback"
-    return f"  ·  more: sbkube show {record.deployment_id}  ·  undo: sbkube rollback"
+    more = "" if record.status is DeploymentStatus.SUCCESS else f"  ·  more: sbkube show {record.deployment_id}"
+    # Nobody knows how to undo a command: `rollback` would undo the deployment before it.
+    changed = detail.releases or any(row.verb != Verb.RUN for row in detail.resources)
+    return f"{more}  ·  undo: sbkube rollback" if changed else more

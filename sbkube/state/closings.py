@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from sbkube.state.blobs import BlobStore
 from sbkube.state.secrets import StateKey
@@ -113,6 +113,16 @@ def append(conn: Connection, chain: tuple[str, str], fields: Mapping[str, Any], 
     values["hash"] = link(values, key)
     conn.execute(insert(closings).values(**values))
     return str(values["hash"])
+
+
+def forgotten_since(conn: Connection, chain: tuple[str, str], deployment: str) -> bool:
+    """Deployments that were closed after this one are not in the database any more."""
+    c = closings.c
+    own = select(func.min(c.sequence)).where(c.deployment_id == deployment, c.kind == CLOSING)
+    still = select(deployments.c.deployment_id)
+    later = (c.kind == CLOSING, c.sequence > own.scalar_subquery())
+    query = of_chain(chain).where(*later, c.deployment_id.not_in(still))
+    return conn.execute(query.limit(1)).first() is not None
 
 
 def of_chain(chain: tuple[str, str]) -> Any:

@@ -331,6 +331,11 @@ class DeploymentTracker(Upkeep):
             live = not DeploymentStatus(status).ended and bool(token) and held is not None and held[0] == token
             return ReleaseAction(rows.release_record(row, app), public_id, live)
 
+    def forgotten_since(self, deployment_id: str, target: LockTarget) -> bool:
+        """Deployments that ended after this one have been forgotten (`prune`)."""
+        with self.database.reading() as conn:
+            return closings.forgotten_since(conn, (target.cluster_uid, target.project), deployment_id)
+
     def closing_hash(self, deployment_id: str) -> str:
         """The hash that ends the chain with this deployment, "" before it has ended."""
         with self.database.reading() as conn:

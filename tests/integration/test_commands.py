@@ -373,3 +373,9 @@ def test_an_action_deletes_nothing_that_may_hold_data(bench: Bench, api_server: 
     ran = bench.sbkube("apply", "-y")
     assert ran.code == 3 and "may hold data" in ran.err
     assert get(api_server, "Namespace", "", bench.namespace)
+
+
+def test_a_command_is_either_run_again_or_left_out(bench: Bench) -> None:
+    bench.project({"a": {"type": "exec", "commands": ["true"]}})
+    ran = bench.sbkube("resume", "--rerun", "a.1", "--skip", "a.1")
+    assert ran.code == 2 and "not both" in ran.err

@@ -282,3 +282,13 @@ def test_deps_may_be_part_of_the_same_run(bench: Bench, api_server: HttpCluster)
         bench.ok("delete", "-y")
     bench.write("extra/sbkube.yaml", {**child, "deps": [bench.namespace]})
     assert bench.sbkube("apply", "-y", "--phase", "extra").code == 3
+
+
+def test_what_changed_nothing_is_not_undone(bench: Bench, api_server: HttpCluster) -> None:
+    for name in ("blue", "red", "red"):
+        write(bench, name)
+        bench.ok("apply", "-y")
+    bench.ok("rollback", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+    bench.ok("rollback", "-y")
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"red"}

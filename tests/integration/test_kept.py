@@ -180,3 +180,22 @@ def test_retention_keeps_so_many_deployments_of_this_project_alone(bench: Bench)
     bench.ok("rollback", "-y")
     deploy("6", "own", retention="90d")
     assert len(bench.ok("history", "-o", "json").json["deployments"]) == 4
+
+
+def test_nothing_goes_back_over_what_was_forgotten(bench: Bench, api_server: HttpCluster) -> None:
+    def deploy(**objects: str) -> None:
+        bench.write("m.yaml", [configmap(name, v=value) for name, value in objects.items()])
+        bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}}, state={"retention": 2})
+        bench.ok("apply", "-y")
+
+    for objects in ({"a": "1"}, {"a": "1", "c": "1"}, {"a": "1"}, {"a": "2"}):
+        deploy(**objects)
+    listed = [d["deployment_id"] for d in bench.ok("history", "-o", "json").json["deployments"]]
+    assert len(listed) == 3  # the first holds what is still there
+    for words in (("--to", listed[-1]), (listed[-1],)):
+        ran = bench.sbkube("rollback", *words, "-y")
+        assert ran.code == 3 and "have been forgotten" in ran.err
+    bench.ok("rollback", listed[1], "-y")
+    assert {n: bool(get(api_server, "ConfigMap", bench.namespace, n)) for n in "ac"} == {"a": True, "c": True}
+    found = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert found is not None and found["data"] == {"v": "1"}

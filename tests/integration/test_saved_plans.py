@@ -203,3 +203,13 @@ def test_other_cluster_project_namespace_version_and_history(bench: Bench, api_s
         (bench.folder / "p.json").write_text(saved)
     assert data(api_server, bench, "a") is None
     assert Path(os.environ["SBKUBE_STATE_URL"]).exists()
+
+
+def test_a_plan_of_commands_is_executed_once(bench: Bench) -> None:
+    bench.project({"b": {"type": "exec", "commands": ["echo b >> trace"]}})
+    bench.ok("plan", "--out", "p")
+    bench.ok("apply", "--plan", "p", "-y")
+    again = bench.sbkube("apply", "--plan", "p", "-y")
+    assert again.code == 3 and "has deployed" in again.err
+    assert (bench.folder / "trace").read_text() == "b\n"
+    assert "undo:" not in bench.ok("apply", "-y").out  # nobody knows how

@@ -33,6 +33,8 @@ def resume(
 
     if session.options.apps:
         raise UsageError("a deployment is resumed as a whole", hint="leave --app away, or use apply --app")
+    if both := set(rerun) & set(skip):
+        raise UsageError(f"{', '.join(sorted(both))}: run again or left out, not both", hint="say one of them")
     with session.project() as project:
 
         def go() -> int:
