@@ -58,8 +58,9 @@ def _compare(item: Desired, task: DesiredTask, comparer: Comparer, live: Live, t
     if task.mode == "patch" and live.absent(item.key):
         problem = Problem(f"{item.app}: {item.key} is to be patched and is not there", item.source)
         return Compared(Change(item.key, Effect.UNKNOWN), item.body, problems=(problem,))
-    taking = task.mode == "replace" or terms.force
-    (compared,) = comparer.compare_all([item], replace(terms, force=taking, steal=task.mode == "patch"))
+    partly = task.mode == "patch"
+    taking = partly or task.mode == "replace" or terms.force
+    (compared,) = comparer.compare_all([item], replace(terms, force=taking, steal=partly, partly=partly))
     return compared
 
 

@@ -100,7 +100,8 @@ class Compared:
 class Terms:
     """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be.
 
-    `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects.
+    `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects. `partly`:
+    some fields are set and nothing else, so nothing is taken over from the tools that made the object.
     `handed`: objects (by identity) that our own applies and Helm hand to each other; neither is then in the
     other's way. `values` are the Helm values that the objects were rendered with.
     """
@@ -110,6 +111,7 @@ class Terms:
     force: bool = False
     same_release: bool = False
     steal: bool = False
+    partly: bool = False
     handed: frozenset[tuple[str, str, str, str]] = frozenset()
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -221,7 +223,8 @@ class Comparer:
             after = self._world.cluster.dry_run_apply(wanted.body, manager=terms.manager, force=True)
             change = _change(wanted, Effect.CREATE, None, answers.settled(after, wanted.body))
             return Compared(change, wanted.body)
-        taken = migrate.predecessors(live, terms.manager, handed=wanted.key.identity in terms.handed)
+        handed = wanted.key.identity in terms.handed
+        taken = () if terms.partly else migrate.predecessors(live, terms.manager, handed=handed)
         body = wanted.body
         after, verdict = self._judge(wanted.key, body, live, terms, taken)
         left = verdict.left

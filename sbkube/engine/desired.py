@@ -179,8 +179,9 @@ class Resolver:
     def task(self, app: AppSpec, task: RenderedTask) -> DesiredTask:
         """A step with its objects; what is patched or deleted is not ours and gets no labels."""
         if task.mode in ("patch", "delete"):
-            found = (self._place(app, m) for m in task.manifests)
-            return DesiredTask(task.name, task.command, tuple(d for d in found if d is not None), task.mode)
+            placed = (self._place(app, m) for m in task.manifests)
+            found = tuple(replace(d, body=_encoded(d.body)) for d in placed if d is not None)
+            return DesiredTask(task.name, task.command, found, task.mode)
         return DesiredTask(task.name, task.command, self.own(app, task.manifests), task.mode)
 
     def released(self, app: AppSpec, manifests: Sequence[Manifest], spec: ReleaseSpec) -> tuple[Desired, ...]:

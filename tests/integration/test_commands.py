@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from pathlib import Path
@@ -379,3 +380,44 @@ def test_a_command_is_either_run_again_or_left_out(bench: Bench) -> None:
     bench.project({"a": {"type": "exec", "commands": ["true"]}})
     ran = bench.sbkube("resume", "--rerun", "a.1", "--skip", "a.1")
     assert ran.code == 2 and "not both" in ran.err
+
+
+def test_a_patch_sets_its_fields_and_no_others(bench: Bench, api_server: HttpCluster) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}}
+    web = deployment("web")
+    bodies = (configmap("ext", v="orig", w="1"), {**secret, "stringData": {"pw": "orig", "other": "keep"}}, web)
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": bench.namespace}}
+    api_server.create(space, manager="kubectl-create")
+    for body in bodies:
+        placed = {**body, "metadata": {**body["metadata"], "namespace": bench.namespace}}
+        api_server.create(placed, manager="kubectl-create")
+    replicas = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 2},
+    }
+    bench.write("patch.yaml", [configmap("ext", v="new"), {**secret, "stringData": {"pw": "new"}}, replicas])
+    bench.project({"s": {"type": "action", "actions": [{"type": "patch", "path": "patch.yaml"}]}})
+
+    def seen() -> tuple[Any, ...]:
+        found = [
+            get(api_server, kind, bench.namespace, name)
+            for kind, name in (("ConfigMap", "ext"), ("Secret", "login"))
+        ]
+        web = get(api_server, "Deployment", bench.namespace, "web", "apps")
+        assert found[0] and found[1] and web
+        secrets = {name: base64.b64decode(value).decode() for name, value in found[1]["data"].items()}
+        return found[0]["data"], secrets, web["spec"]["replicas"]
+
+    before = seen()
+    bench.ok("apply", "-y")
+    patched = ({"v": "new", "w": "1"}, {"pw": "new", "other": "keep"}, 2)
+    assert seen() == patched
+    assert bench.ok("plan", "--exit-status").code == 0
+    bench.ok("rollback", "-y")
+    assert seen() == before
+    bench.ok("apply", "-y")
+    assert seen() == patched
+    bench.ok("delete", "-y")
+    assert seen()[0]["w"] == "1"
