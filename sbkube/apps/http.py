@@ -48,6 +48,9 @@ def fetch(spec: HttpSpec, context: RenderContext) -> None:
     found = _found(spec, context)
     content = found.path.read_bytes()
     if not target.is_file() or target.read_bytes() != content:
+        if target.exists() and not (target.is_file() and context.catalogue.downloaded(target)):
+            message = f'"{spec.dest}" is there already, and is not what was downloaded before'
+            raise RenderError(message, place=spec.where("dest"), hint="move it away, or name another place")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
         shutil.copyfile(found.path, part)

@@ -100,8 +100,8 @@ class Compared:
 class Terms:
     """How to compare: as which manager, whether to take fields of others, and which namespaces are yet to be.
 
-    `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects. `partly`:
-    some fields are set and nothing else, so nothing is taken over from the tools that made the object.
+    `same_release`: Helm has deployed exactly this manifest. `steal`: also take objects of other projects.
+    `partly`: some fields are set and nothing else, so nothing is taken over from the tools that made the object.
     `handed`: objects (by identity) that our own applies and Helm hand to each other; neither is then in the
     other's way. `values` are the Helm values that the objects were rendered with.
     """

@@ -20,6 +20,7 @@ from sbkube.sources.lockfile import LockFile
 from sbkube.sources.oci import Registry
 from sbkube.sources.problems import did_you_mean
 from sbkube.sources.versions import VersionSyntaxError
+from sbkube.sources.yaml_reader import digest as content_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +190,10 @@ class Catalogue:
         except SbkubeError as error:
             error.place = error.place or place
             raise
+
+    def downloaded(self, path: Path) -> bool:
+        """Whether a file holds what was downloaded once, and nobody has changed since."""
+        return self._downloads.cache.find(content_digest(path.read_bytes())) is not None
 
     def _indexed(self, repository: Repository, chart: str, wanted: str) -> Fetched:
         source = f"{repository.url.rstrip('/')}/{chart}"

@@ -162,3 +162,22 @@ def test_manifests_from_a_url(bench: Bench, api_server: HttpCluster, site: Site)
     site.files.clear()
     assert bench.sbkube("apply", "-y").code == 4
     bench.ok("apply", "-y", "--offline")
+
+
+def test_a_download_overwrites_nothing_but_downloads(bench: Bench) -> None:
+    with serving() as site:
+        site.files["/x.yaml"] = b"first: 1\n"
+        bench.write("mine.txt", "precious")
+        for dest in ("mine.txt", "sbkube.yaml"):
+            bench.project({"h": {"type": "http", "url": f"{site.url}/x.yaml", "dest": dest}})
+            before = (bench.folder / dest).read_bytes()
+            ran = bench.sbkube("diff")
+            assert ran.code == 3 and "is there already" in ran.err
+            assert (bench.folder / dest).read_bytes() == before
+        bench.project({"h": {"type": "http", "url": f"{site.url}/x.yaml", "dest": "got/x.yaml"}})
+        bench.ok("apply", "-y")
+        site.files["/x.yaml"] = b"second: 2\n"
+        bench.ok("apply", "-y")
+        assert (bench.folder / "got/x.yaml").read_bytes() == b"second: 2\n"
+        (bench.folder / "got/x.yaml").write_text("edited by hand")
+        assert bench.sbkube("apply", "-y").code == 3
