@@ -32,6 +32,7 @@ from sbkube.state.tables import (
 from sbkube.state.undone import resumed_by, undone_by
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
+_TAKES_AWAY = frozenset({"delete", "rollback"})
 RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
 
 
@@ -247,16 +248,22 @@ def left_by(
 
 
 def app_status(conn: Connection, target: LockTarget, app: str) -> DeploymentStatus | None:
-    """How the newest deployment of a target that began an app ended for it."""
-    c = app_deployments.c
+    """How the newest deployment of a target that began an app ended for it; None where that took it away, or the
+    whole project was deleted since."""
+    c, d = app_deployments.c, deployments.c
     query = (
-        select(c.status)
-        .join(deployments, deployments.c.id == c.deployment_id)
+        select(c.status, d.id, d.purpose)
+        .join(deployments, d.id == c.deployment_id)
         .where(c.app_name == app, c.status != DeploymentStatus.PENDING.value, *of_target(target))
         .order_by(c.id.desc())
     )
-    found = conn.execute(query.limit(1)).scalar()
-    return DeploymentStatus(found) if found else None
+    found = conn.execute(query.limit(1)).first()
+    if found is None or found.purpose in _TAKES_AWAY:
+        return None
+    later = select(d.command_args).where(d.purpose == "delete", d.id > found.id, *of_target(target))
+    if any(not (args or {}).get("apps") for args in conn.execute(later).scalars()):
+        return None
+    return DeploymentStatus(found.status)
 
 
 def running(conn: Connection, target: LockTarget) -> list[tuple[int, int]]:

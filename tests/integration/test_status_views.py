@@ -42,3 +42,18 @@ def test_views(bench: Bench) -> None:
     assert bench.ok("status", "--deps", "-o", "json").json["depends_on"]["job"] == ["base"]
     assert bench.ok("status", "--check-updates", "-o", "json").json["updates"] == []
     assert bench.sbkube("status", "--watch", "-o", "json").code == 2
+
+
+def test_what_was_deleted_or_undone_is_not_well(bench: Bench) -> None:
+    bench.write("m.yaml", [configmap("a")])
+    bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}, "b": {"type": "exec", "commands": ["true"]}})
+    bench.ok("apply", "-y")
+    assert bench.sbkube("status", "--exit-status").code == 0
+    for undo in ("delete", "rollback"):
+        bench.ok(undo, "-y")
+        ran = bench.sbkube("status", "--exit-status", "-o", "json")
+        found = {app["name"]: app["health"]["status"] for app in ran.json["apps"]}
+        assert ran.code == 1 and found["a"] == "missing"
+        assert found["b"] == ("missing" if undo == "delete" else "ready")  # nobody undoes a command
+        bench.ok("apply", "-y")
+        assert bench.sbkube("status", "--exit-status").code == 0
