@@ -42,7 +42,13 @@ def _overseen(operation: Operation, hands: Hands, act: Callable[[Overseer], Rele
     keys = [change.key for change in operation.changes]
     with Overseer(hands.world, keys, hands.cancel, may_stop=spec.wait and not spec.atomic) as overseer:
         try:
-            return release_done(operation, hands, act(overseer))
+            record = act(overseer)
+            if record.stuck:  # Helm goes on when the last write fails, and says that all is well
+                raise HelmError(
+                    f"Helm could not write down that it was done: the release is left as {record.status}",
+                    hint="run the command again: it frees the release first",
+                )
+            return release_done(operation, hands, record)
         except (HelmError, Interrupted) as error:
             if isinstance(error, Interrupted) and hands.cancel.is_set():
                 raise

@@ -317,3 +317,16 @@ def test_a_helm_action_of_which_nobody_knows_is_looked_at_again(bench: Bench, ap
         assert "a" in {key.name for key in project.ledger.inventory(project.target)}
     bench.ok("resume", "-y")
     assert bench.ok("plan", "--exit-status").code == 0
+
+
+def test_a_helm_that_could_not_write_down_its_end_has_failed(bench: Bench, fail: Fail) -> None:
+    """Helm itself calls that a success, and leaves the release in the middle of its action."""
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+    bench.project({"c": {"type": "helm", "chart": bench.chart("c", {"a.yaml": text})}})
+    fail(verb="update", kind="Secret", status=409, times=1)
+    ran = bench.sbkube("apply", "-y", "-o", "json")
+    assert ran.code == 1 and ran.json["deployment"]["status"] == "failed"
+    assert "left as pending-install" in ran.json["deployment"]["error"]
+    bench.ok("apply", "-y")
+    assert bench.ok("plan", "--exit-status").code == 0
+    assert bench.ok("status", "--exit-status").code == 0
