@@ -73,7 +73,7 @@ def commands_page() -> str:
     ]
     lines += _options(context, root.params)
     lines += ["## Exit codes", "", *table(("code", "slug", "when"), _codes())]
-    lines += ["The slug is `error.slug` in the output of `-o json` and `-o yaml`.", ""]
+    lines += ["The slug is `error` in the output of `-o json` and `-o yaml`.", ""]
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         assert command is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -40,11 +41,7 @@ class HttpSpec(AppSpec):
 
 def fetch(spec: HttpSpec, context: RenderContext) -> None:
     """Put the file where it belongs, if it is not there as it is; raises SourceUnavailable or RenderError."""
-    target = context.folder / spec.dest
-    if not target.resolve().is_relative_to(context.folder.resolve()):
-        raise RenderError(
-            f'"{spec.dest}" leads out of the project', place=spec.where("dest"), hint="name a path below it"
-        )
+    target = _target(spec, context)
     found = _found(spec, context)
     content = found.path.read_bytes()
     if not target.is_file() or target.read_bytes() != content:
@@ -57,8 +54,19 @@ def fetch(spec: HttpSpec, context: RenderContext) -> None:
         part.replace(target)
 
 
+def _target(spec: HttpSpec, context: RenderContext) -> Path:
+    """Where the file belongs; raises RenderError where that is not in the project."""
+    target = context.folder / spec.dest
+    if not target.resolve().is_relative_to(context.folder.resolve()):
+        raise RenderError(
+            f'"{spec.dest}" leads out of the project', place=spec.where("dest"), hint="name a path below it"
+        )
+    return target
+
+
 def render(spec: HttpSpec, context: RenderContext) -> Rendered:
     """Nothing to deploy, but a digest to record."""
+    _target(spec, context)
     found = _found(spec, context)
     return Rendered(notes=spec.notes, sources={spec.dest: found.digest})
 

@@ -62,7 +62,9 @@ def inherit(cluster: ClusterReader, helm: HelmPort, namespace: str, name: str) -
         apps["objects"] = {"type": "yaml", "manifests": ["manifests"]}
         for body in objects:
             key = ResourceKey.of(body)
-            file = f"manifests/{key.kind.lower()}s.yaml"
+            word = key.kind.lower()
+            plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}es" if word.endswith("s") else f"{word}s"
+            file = f"manifests/{plural}.yaml"
             listed = found.files.setdefault(file, [])
             assert isinstance(listed, list), file
             listed.append(body)

@@ -146,3 +146,9 @@ def test_what_is_not_here_yet_is_not_looked_at(bench: Bench) -> None:
     warnings = bench.ok("validate", "-o", "json").json["warnings"]
     assert sorted(w.split()[0] for w in warnings if "not looked at" in w) == sorted(apps)
     assert not (bench.folder / "got").exists()
+
+
+def test_a_download_that_would_leave_the_project(bench: Bench) -> None:
+    bench.project({"h": {"type": "http", "url": "http://127.0.0.1:9/x.yaml", "dest": "../../evil.yaml"}})
+    ran = bench.sbkube("validate")
+    assert ran.code == 3 and "leads out of the project" in ran.err
