@@ -50,7 +50,7 @@ ENTRIES: Mapping[str, Entry] = {
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }
 
-_GARBAGE = 50_000  # new objects before the first look for garbage; Python's 700 cost a sixth of the start
+_GARBAGE = 50_000  # new objects before the first look for garbage: imports make many, and none of them is any
 _SHORT_FORMAT = re.compile(r"-[yvqh]*o=?(\w*)")  # `-o`, `-ojson`, and behind other short flags: `-yo json`
 
 ROOT = LazyGroup(
