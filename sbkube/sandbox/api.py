@@ -252,7 +252,7 @@ class Api:
         rules.prepare(self, kind, new, live)
         metadata = live["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        if new == live:
+        if fields.same_but_times(new, live):
             return live
         going = new["metadata"].get("deletionTimestamp")
         grace = new["metadata"].get("deletionGracePeriodSeconds") or 0

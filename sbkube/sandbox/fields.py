@@ -62,6 +62,12 @@ def _bare(obj: Json) -> Json:
     return {**obj, "metadata": metadata}
 
 
+def same_but_times(new: Json, live: Json) -> bool:
+    """Whether only times of managers' entries differ, which is no change (apimachinery `equality.go`)."""
+    before, after = ([{**e, "time": None} for e in entries_of(obj)] for obj in (live, new))
+    return before == after and _bare(new) == _bare(live)
+
+
 def _strip(fields: Fields, reset: tuple[tuple[str, ...], ...]) -> Fields:
     fields = fieldset.difference(fields, _STRIPPED)
     for path in reset:

@@ -54,6 +54,18 @@ def test_an_apply_that_changes_nothing_keeps_the_version(api: Api, kind: Find) -
     assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
 
 
+def test_a_later_write_that_changes_only_the_time_keeps_the_version(
+    api: Api, kind: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployments = kind("apps/v1", "Deployment")
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", **DEPLOYMENT}
+    made, _ = api.patch(deployments, "default", "d", "apply", body, Options("m"))
+    monkeypatch.setattr("sbkube.sandbox.fields.now", lambda: "2099-01-01T00:00:00Z")
+    body["metadata"] = {"name": "d", "generation": 5}
+    again, _ = api.patch(deployments, "default", "d", "apply", body, Options("m"))
+    assert again["metadata"] == made["metadata"]
+
+
 def test_an_apply_of_another_kind_is_refused(api: Api, kind: Find) -> None:
     maps, options = kind("v1", "ConfigMap"), Options("m")
     found = refusal(lambda: api.patch(maps, "default", "c", "apply", {"metadata": {"name": "c"}}, options))
