@@ -181,7 +181,7 @@ def _nothing_since(project: Planning, saved: Mapping[str, Any]) -> None:
 
 def _sealer(project: Planning) -> Sealer:
     key = _derived(project) if project.ledger.keeps_secrets else None
-    return Sealer(key, project.config.settings.sensitive)
+    return Sealer(key, project.sensitive)
 
 
 def _derived(project: Planning) -> bytes:

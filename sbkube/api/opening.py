@@ -20,6 +20,7 @@ from sbkube.ports import Listener
 if TYPE_CHECKING:
     from sbkube.config.model import ProjectConfig
     from sbkube.engine.surroundings import Surroundings
+    from sbkube.plan.sensitive import SensitivePaths
     from sbkube.sources.catalogue import Catalogue
     from sbkube.state.tracker import DeploymentTracker
 
@@ -51,13 +52,20 @@ class Opened(Records):
         super().close()
 
     @cached_property
+    def sensitive(self) -> SensitivePaths:
+        """Paths of values that are never shown: those that the project names, and those found out since."""
+        from sbkube.plan.sensitive import SensitivePaths
+
+        return SensitivePaths(self.config.settings.sensitive)
+
+    @cached_property
     def ledger(self) -> DeploymentTracker:
         """The state system, opened on first use; raises StateError."""
         from sbkube.state.tracker import DeploymentTracker
 
         url = state_url(self._where.state_url, self._environ, self.config.settings.state_url)
         tracker = DeploymentTracker(url, lease_seconds=lock_seconds(self._environ))
-        tracker.hide(self.config.settings.sensitive)
+        tracker.hide(self.sensitive)
         return tracker
 
     @cached_property
@@ -91,7 +99,7 @@ class Opened(Records):
             builder,
             LocalCommands(lambda: text, lambda: access.context, self._environ, passwords),
             Decryption(self._environ),
-            self.config.settings.sensitive,
+            self.sensitive,
             (*passwords, *telling(self._environ)),
         )
 

@@ -258,11 +258,15 @@ class Planning(Opened):
         """The plan as people may see it: secret values replaced."""
         from sbkube.plan.redact import Redactor
 
-        return Redactor(self.ledger.redaction_key(), self.config.settings.sensitive).plan(plan)
+        return Redactor(self.ledger.redaction_key(), self.sensitive).plan(plan)
 
     def _look_at_newest(self) -> None:
-        """Remember what the plan is made on top of; `execute` compares under the lock."""
+        """Remember what the plan is made on top of, and what was hidden then; `execute` compares the first."""
+        from sbkube.plan.sensitive import sensitive_paths
+
         self._newest = self._newest_deployment()
+        if self._newest:
+            self.sensitive.add(sensitive_paths(self._newest.config_snapshot))
 
     def _newest_deployment(self) -> DeploymentRecord | None:
         target = self.target

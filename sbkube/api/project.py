@@ -102,7 +102,8 @@ class Project(Rebuilding):
         from sbkube.plan.redact import Redactor
 
         self._mention_interrupted()
-        redactor = Redactor(self.ledger.redaction_key(), self.config.settings.sensitive)
+        self._look_at_newest()
+        redactor = Redactor(self.ledger.redaction_key(), self.sensitive)
         with before_any_write():
             return drift(self.config, self.world, redactor, tuple(apps))
 

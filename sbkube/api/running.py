@@ -333,7 +333,7 @@ class Running(Undoing):
             app_config_dir=str(self.config.folder),
             config_file_path=str(self.config.path),
             command=command,
-            config_snapshot=self.config.snapshot(),
+            config_snapshot=self.config.snapshot(self.sensitive),
             deployment_id=generated_id(self.world.clock.now()),
             command_args=dict(args or {}) | ({"no_cluster_lock": True} if self._where.no_cluster_lock else {}),
             sources_snapshot=_sources(plan),

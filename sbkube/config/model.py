@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -274,17 +274,21 @@ class ProjectConfig:
         }
         return replace(self, settings=self.settings.model_copy(update=consent), scopes=scopes, apps=apps)
 
-    def snapshot(self) -> dict[str, Any]:
-        """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables."""
+    def snapshot(self, sensitive: Sequence[str] = ()) -> dict[str, Any]:
+        """What is recorded with a deployment: JSON without Helm values, passwords or expanded variables.
+
+        `sensitive` are the path globs that were hidden, whoever named them.
+        """
         raw = self.document.value if self.document else {}
         settings = {k: v for k, v in (raw.get("settings") or {}).items() if v is not None}
         settings = _without_passwords(settings)
         if settings.get("global_values"):
             settings["global_values"] = masked(settings["global_values"])
+        hidden = {"sensitive": list(sensitive)} if sensitive else {}
         return {
             "apiVersion": API_VERSION,
             "metadata": {**self.metadata, "name": self.name},
-            "settings": {**settings, "namespace": self.settings.namespace},
+            "settings": {**settings, **hidden, "namespace": self.settings.namespace},
             "phases": {name: {"folder": str(scope.folder)} for name, scope in self.scopes.items() if name},
             "apps": {name: app.snapshot() for name, app in self.apps.items()},
             "global_labels": dict(self.scopes[""].labels),

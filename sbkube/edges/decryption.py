@@ -32,7 +32,7 @@ class Decryption:
             plain = sops.decrypted(value, self._open)
         else:
             plain = self._by_program(path)
-        self.known.update(_texts(plain))
+        self.known.update(_opened(value, plain))
         return plain
 
     def file(self, content: bytes) -> bytes:
@@ -78,6 +78,18 @@ class Decryption:
             raise RenderError(f"sops cannot decrypt {path.name}: {done.complaint}")
         value = read_one(done.output, path.name).value
         return value if isinstance(value, dict) else {}
+
+
+def _opened(value: Any, plain: Any) -> Iterator[str]:
+    """Texts of a decrypted document that were encrypted before: sops leaves some in clear."""
+    if isinstance(value, Mapping):
+        for key, below in plain.items():
+            yield from _opened(value.get(key), below)
+    elif isinstance(value, list):
+        for before, after in zip(value, plain, strict=True):
+            yield from _opened(before, after)
+    elif isinstance(value, str) and value.startswith("ENC["):
+        yield from _texts(plain)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -285,6 +285,7 @@ def resolve(
         own, steps = resolver.own(app, result.own_manifests), result.around
         before, after = (tuple(resolver.task(app, task) for task in g) for g in (steps.before, steps.after))
         apps.append(DesiredApp(app, result, own, release, before, after))
+    world.sensitive.learn((item.body for app in apps for item in app.all_objects), world.decryptor.known)
     problems = [*resolver.problems, *_duplicates(apps)]
     if problems:
         raise ProjectError("the project cannot be deployed to this cluster", problems=problems)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
+from sbkube.plan.sensitive import SensitivePaths
 from sbkube.ports import Clock, Cluster, CommandPort, Decryptor, HelmPort, Kustomize, LeasePort, Ledger, Listener
 from sbkube.sources.catalogue import Catalogue
 
@@ -32,7 +33,7 @@ class Surroundings:
     kustomize: Kustomize
     commands: CommandPort
     decryptor: Decryptor
-    sensitive: tuple[str, ...] = ()  # path globs of values that are never shown
+    sensitive: SensitivePaths = field(default_factory=SensitivePaths)  # path globs of values that are never shown
     secrets: tuple[str, ...] = field(default=(), repr=False)  # values that are secret, whoever says them
 
     def emit(self, kind: str, **fields: Any) -> Event:

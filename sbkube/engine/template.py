@@ -16,9 +16,10 @@ def template(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...], 
     if there is one."""
     index = ReleaseIndex(world.helm)
     chosen = selected_apps(config, Selection(apps))
-    redactor = Redactor(key, config.settings.sensitive) if key is not None else None
+    resolved = resolve(config, render_all(config, chosen, world, index), world, index)
+    redactor = Redactor(key, world.sensitive) if key is not None else None
     parts = []
-    for app in resolve(config, render_all(config, chosen, world, index), world, index):
+    for app in resolved:
         for item in app.all_objects:
             source = f" {item.source}" if item.source else ""
             body = redactor.body(item.body) if redactor else item.body

@@ -14,11 +14,12 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.outcome import OpState
+from sbkube.plan.sensitive import sensitive_paths
 from sbkube.report.diff import unified
 from sbkube.report.history import STYLES, changes, word
 from sbkube.report.ink import Ink
 from sbkube.report.layout import between, clip, indent, moment, plural
-from sbkube.report.masking import masked_pair, sensitive_paths
+from sbkube.report.masking import masked_pair
 
 _STATES = {
     OpState.APPLIED: ("✓", "green"),

@@ -38,14 +38,6 @@ def masked_pair(
     return _masked(before, None), _masked(after, before)
 
 
-def sensitive_paths(snapshot: Mapping[str, Any]) -> tuple[str, ...]:
-    """The globs that a recorded project calls sensitive, its apps' included."""
-    found = list((snapshot.get("settings") or {}).get("sensitive") or ())
-    for app in (snapshot.get("apps") or {}).values():
-        found += (app.get("sensitive") or ()) if isinstance(app, Mapping) else ()
-    return tuple(str(glob) for glob in found)
-
-
 def _without_named(
     body: Mapping[str, Any] | None, other: Mapping[str, Any] | None, globs: Sequence[str]
 ) -> dict[str, Any] | None:

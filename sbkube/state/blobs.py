@@ -8,7 +8,7 @@ belongs to as associated data. Nothing sensitive is kept without a key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,7 +106,7 @@ class BlobStore:
     def __init__(self, key: StateKey | None) -> None:
         """`sensitive` may be set to the path globs that a project calls so."""
         self.key = key
-        self.sensitive: tuple[str, ...] = ()
+        self.sensitive: Sequence[str] = ()
 
     def is_sensitive(self, body: Mapping[str, Any] | None) -> bool:
         """A Secret, or an object with something that `sensitive` names."""

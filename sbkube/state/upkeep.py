@@ -20,8 +20,8 @@ class Upkeep:
     database: DeploymentDatabase
 
     def hide(self, sensitive: Sequence[str]) -> None:
-        """Keep objects with something at these path globs encrypted, as Secrets are."""
-        self.database.store.sensitive = tuple(sensitive)
+        """Keep objects with something at these path globs encrypted, as Secrets are; they may grow."""
+        self.database.store.sensitive = sensitive
 
     def verify(self, anchor: Anchor | None = None) -> Verdict:
         """Whether what is recorded of ended deployments is what was recorded when they ended. `anchor` is what

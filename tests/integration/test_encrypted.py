@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from shapes import configmap
 from sops_files import age, identity, sops
 
 from sbkube.edges.cluster import HttpCluster
+from sbkube.state.packing import zstd
 
 PAGE = """apiVersion: v1
 kind: Secret
@@ -29,10 +33,22 @@ def shop(bench: Bench, who: object) -> None:
     bench.project(
         {
             "web": {"type": "helm", "chart": chart, "values": ["values.yaml", "own.yaml"]},
-            "plain": {"type": "yaml", "manifests": ["m.yaml"], "sensitive": ["data.text"]},
+            "plain": {"type": "yaml", "manifests": ["m.yaml"]},
             "say": {"type": "exec", "commands": ["echo $WORDS"]},
         }
     )
+
+
+def stored(bench: Bench) -> Iterator[tuple[str, bytes]]:
+    """Every file of the state and of the project's folder, and every blob that is not encrypted."""
+    database = Path(os.environ["SBKUBE_STATE_URL"].removeprefix("sqlite:///"))
+    for path in (*database.parent.iterdir(), *(bench.folder / ".sbkube").rglob("*")):
+        if path.is_file():
+            yield str(path), path.read_bytes()
+    with contextlib.closing(sqlite3.connect(database)) as conn:
+        found = conn.execute("select digest, content from blobs where codec = 'zstd'").fetchall()
+    assert found
+    yield from ((str(digest), zstd.decompress(content)) for digest, content in found)
 
 
 def test_they_are_deployed_and_told_nowhere(
@@ -48,8 +64,34 @@ def test_they_are_deployed_and_told_nowhere(
     page = get(api_server, "ConfigMap", bench.namespace, "page")
     assert page and page["data"] == {"text": "planted-three"} and "sops" not in page
     assert "nothing to do" in bench.ok("apply", "-y", "--app", "web").out
-    places = [*Path(os.environ["SBKUBE_STATE_URL"]).parent.iterdir(), *(bench.folder / ".sbkube").rglob("*")]
-    assert not [path for path in places if path.is_file() and b"planted-" in path.read_bytes()]
+    assert not [where for where, content in stored(bench) if b"planted-" in content]
+
+
+def test_what_templates_put_elsewhere_is_told_nowhere(
+    bench: Bench, api_server: HttpCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = identity()
+    monkeypatch.setenv("SOPS_AGE_KEY", str(who))
+    page = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}"}
+data: {url: "postgres://u:{{ .Values.password }}@db", colour: "{{ .Values.colour }}"}
+"""
+    chart = bench.chart("web", {"page.yaml": page}, "{colour: red}")
+    bench.project({"web": {"type": "helm", "chart": chart, "values": ["values.yaml"]}})
+    said = []
+    for password in ("planted-old", "planted-new"):
+        bench.write("values.yaml", sops({"password": password}, who))
+        said += [bench.ok("plan", "-v"), bench.ok("apply", "-y", "-v"), bench.ok("show", "-v")]
+    live = get(api_server, "ConfigMap", bench.namespace, "web")
+    assert live and live["data"] == {"url": "postgres://u:planted-new@db", "colour": "red"}
+    said += [bench.ok(*words) for words in (("template",), ("show", "-o", "json"), ("diff", "-o", "json"))]
+    said += [bench.ok(*words) for words in (("rollback", "--dry-run", "-v"), ("rollback", "-y", "-v"))]
+    said += [bench.sbkube("diff", "-v"), bench.sbkube("drift", "-o", "json"), bench.ok("delete", "-y", "-v")]
+    said += [bench.ok("show", "-v"), bench.ok("history", "--diff", "latest~1,latest")]
+    assert not [ran for ran in said if "planted" in ran.out + ran.err]
+    assert "colour" in said[0].out
+    assert not [where for where, content in stored(bench) if b"planted" in content]
 
 
 def test_without_the_key(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

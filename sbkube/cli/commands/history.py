@@ -49,8 +49,8 @@ def history(session: Session, reference: str | None, all_projects: bool, limit: 
 
 def _compare(session: Session, compared: str | None, values: str | None, *, show_secrets: bool) -> int:
     from sbkube.errors import UsageError
+    from sbkube.plan.sensitive import sensitive_paths
     from sbkube.report import comparison
-    from sbkube.report.masking import sensitive_paths
 
     names = [name.strip() for name in (compared or values or "").split(",")]
     if len(names) != 2 or not all(names):
