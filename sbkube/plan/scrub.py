@@ -23,6 +23,7 @@ from sbkube.plan.redact import LAST_APPLIED, is_secret, matches
 
 HIDDEN = "(masked)"
 SHORTEST = 4
+SHORTEST_LINE = 8  # of one line of several
 _TELLING = re.compile(r"pass|secret|token|credential|private|apikey|api_key|auth", re.IGNORECASE)
 
 
@@ -90,11 +91,19 @@ def telling(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_telling_values(environ))
 
 
+def _said_as(value: str) -> Iterator[str]:
+    """A value as it may be repeated: whole, without space around it, and its lines one at a time."""
+    yield from (v for v in (value, value.strip()) if len(v) >= SHORTEST)
+    lines = value.strip().splitlines()
+    if len(lines) > 1:
+        yield from (line.strip() for line in lines if len(line.strip()) >= SHORTEST_LINE)
+
+
 class Scrubber:
     """Replaces every occurrence of known values by `(masked)`."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        known = {v for value in values for v in (value, value.strip()) if len(v) >= SHORTEST}
+        known = {v for value in values for v in _said_as(value)}
         longest_first = sorted(known, key=lambda value: (-len(value), value))
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if known else None
 

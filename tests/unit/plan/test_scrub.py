@@ -49,3 +49,8 @@ def test_words_are_clean_and_short_values_stay():
     )
     assert "planted" not in f"{event}" and event.data["n"] == 1
     assert Scrubber([]).text("anything") == "anything"
+
+
+def test_lines_of_a_key_are_known_one_at_a_time():
+    scrubber = Scrubber(["-----BEGIN KEY-----\nplanted-line-one\nplanted-line-two\nab=\n"])
+    assert scrubber.text("say: planted-line-two\nab=") == "say: (masked)\nab="

@@ -47,7 +47,8 @@ def test_a_whole_map_of_annotations_is_masked_in_the_one_place() -> None:
 
 
 def test_what_a_project_calls_sensitive_is_hidden_too():
-    from sbkube.report.masking import masked_pair, sensitive_paths
+    from sbkube.plan.sensitive import sensitive_paths
+    from sbkube.report.masking import masked_pair
 
     globs = sensitive_paths(
         {"settings": {"sensitive": ["data.a"]}, "apps": {"x": {"sensitive": ["**.token"]}, "y": {}}}
