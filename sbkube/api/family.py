@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sbkube.api.running import PART_OF
 from sbkube.errors import DeploymentNotFound
-from sbkube.models.deployment_state import DeploymentRecord, LockTarget
+from sbkube.models.deployment_state import PART_OF, DeploymentRecord, LockTarget
 
 if TYPE_CHECKING:
     from sbkube.api.project import Project

@@ -16,7 +16,13 @@ from sbkube.api.outcomes import dump, read_back
 from sbkube.api.planning import CATCH_UP, behind
 from sbkube.api.undoing import Rollback, Undoing
 from sbkube.errors import ClusterForbidden, PlanOvertaken, RecordLost, StateBehind, StateError, StateLocked
-from sbkube.models.deployment_state import DeploymentCreate, DeploymentDetail, DeploymentRecord, DeploymentStatus
+from sbkube.models.deployment_state import (
+    PART_OF,
+    DeploymentCreate,
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+)
 from sbkube.models.outcome import Outcome
 from sbkube.models.plan import Plan
 
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
 POLL = 0.5  # seconds between two looks at somebody else's lock
 INTERRUPTED = 130
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-PART_OF = "part_of"  # in the origin of a deployment: the run of another project that it belongs to
 TELL = 10.0  # seconds before it is said again who is waited for
 
 

@@ -12,6 +12,7 @@ from sbkube.models.outcome import OpState
 from sbkube.models.resource import ResourceKey
 
 T = TypeVar("T")
+PART_OF = "part_of"  # in the origin of a deployment: the run of another project that it belongs to
 RESUME = "resume"  # the command under which an interrupted deployment is gone on with
 
 
@@ -304,6 +305,15 @@ class LockTarget:
     project: str
     cluster_uid: str
     namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Where a part of a project was deployed along with it: another project, or this one in another `context`."""
+
+    target: LockTarget
+    context: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Subquery, and_, func, or_, select
+from sqlalchemy import Connection, Subquery, Text, and_, func, or_, select, type_coerce
 
-from sbkube.models.deployment_state import HelmReleaseRecord, LockTarget, ResourceRecord
+from sbkube.models.deployment_state import PART_OF, HelmReleaseRecord, LockTarget, ResourceRecord, Together
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import GIVEN_BACK, HELM, Verb
 from sbkube.models.release import RELEASE_STORAGE
@@ -37,6 +37,23 @@ def inventory(conn: Connection, target: LockTarget) -> Mapping[ResourceKey, Reco
         foreign = _found_namespaces(conn, target)
         found |= {k: replace(v, verb=KEPT) for k, v in found.items() if (k.kind, k.name, v.uid) in foreign}
     return found
+
+
+def together(conn: Connection, target: LockTarget) -> tuple[Together, ...]:
+    """Where other projects, or apps in other contexts, were deployed as parts of this project; newest last."""
+    c = deployments.c
+    columns = (c.project, c.cluster_uid, c.namespace, c.context, c.config_file_path, c.origin)
+    query = select(*columns).where(type_coerce(c.origin, Text).contains(f'"{PART_OF}":')).order_by(c.id)
+    parts = conn.execute(query).all()
+    if not parts:
+        return ()
+    own = set(conn.scalars(select(c.deployment_id).where(*of_target(target))))
+    found = (
+        Together(LockTarget(row.project, row.cluster_uid, row.namespace), row.context or "", row.config_file_path)
+        for row in parts
+        if row.origin.get(PART_OF) in own
+    )
+    return tuple({one.target: one for one in found if one.target != target}.values())
 
 
 def images(

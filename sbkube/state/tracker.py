@@ -30,6 +30,7 @@ from sbkube.models.deployment_state import (
     LockTarget,
     ResourceCreate,
     ResourceRecord,
+    Together,
 )
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.models.plan import Plan
@@ -284,6 +285,11 @@ class DeploymentTracker(Upkeep):
         """Objects that this project created or changed and has not deleted since, release objects included."""
         with self.database.reading() as conn:
             return inventory.inventory(conn, target)
+
+    def together(self, target: LockTarget) -> tuple[Together, ...]:
+        """Where other projects, or apps in other contexts, were deployed as parts of this project."""
+        with self.database.reading() as conn:
+            return inventory.together(conn, target)
 
     def images(self, target: LockTarget, keys: Collection[ResourceKey]) -> Mapping[ResourceKey, ResourceRecord]:
         """The newest record, with its images, of those of the objects that the inventory has."""

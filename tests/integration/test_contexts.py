@@ -76,6 +76,21 @@ def test_each_app_goes_to_its_cluster(bench: Bench, api_server: HttpCluster, bot
     assert not get(api_server, "ConfigMap", place, "here") and not get(both, "ConfigMap", place, "there")
 
 
+def test_a_context_that_is_left_is_told_of(bench: Bench, both: HttpCluster) -> None:
+    shop(bench)
+    assert "any more" not in bench.ok("apply", "-y").out
+    bench.project({"here": {"type": "yaml", "manifests": ["here.yaml"]}})
+    ran = bench.ok("plan")
+    said = " ".join((ran.out + ran.err).split())
+    way = f"sbkube delete --context edge -n {bench.namespace} --app there"
+    assert "of there in the context edge belong to no app any more" in said and way in said
+    assert bench.sbkube("plan", "--exit-status").code == 0
+    bench.ok(*way.split()[1:], "-y")
+    assert not get(both, "ConfigMap", bench.namespace, "there")
+    ran = bench.ok("plan")
+    assert "any more" not in ran.out + ran.err
+
+
 def test_rolling_back_takes_both(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:
     shop(bench)
     bench.ok("apply", "-y")

@@ -292,3 +292,21 @@ def test_what_changed_nothing_is_not_undone(bench: Bench, api_server: HttpCluste
     assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
     bench.ok("rollback", "-y")
     assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"red"}
+
+
+def test_a_project_that_is_no_part_any_more_is_told_of(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    document = yaml.safe_load((bench.folder / "sbkube.yaml").read_text())
+    document["phases"]["extra"]["enabled"] = False
+    bench.write("sbkube.yaml", document)
+    ran = bench.ok("plan")
+    said = " ".join((ran.out + ran.err).split())
+    assert f"1 object of {bench.namespace}-extra, which is no part of this project any more" in said
+    assert colour(api_server, bench, "extra") == "blue"
+    way = f"delete -f extra/sbkube.yaml -n {bench.namespace}"
+    assert way in said
+    bench.ok(*way.split(), "-y")
+    assert colour(api_server, bench, "extra") is None
+    ran = bench.ok("plan")
+    assert "any more" not in ran.out + ran.err
