@@ -29,10 +29,13 @@ class Member:
 
 
 def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
-    """The family in the order in which it is deployed; only those of whom something was asked for."""
-    if any(child.context for child, _ in project.children):
-        project.refuse_same_cluster()
-    return parts(project, apps)
+    """The family in the order in which it is deployed; only those of whom something was asked for.
+
+    Raises PlanRefused where two of them are the same project on the same cluster.
+    """
+    found = parts(project, apps)
+    project.refuse_same_cluster([member.project for member in found])
+    return found
 
 
 def parts(project: Project, apps: Sequence[str] = ()) -> list[Member]:

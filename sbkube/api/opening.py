@@ -139,6 +139,11 @@ class Opened(Records):
         return self.world.cluster.info()
 
     @property
+    def context(self) -> str:
+        """The context of the kubeconfig that was asked for, "" for the current one."""
+        return self._access()[1] or ""
+
+    @property
     def target(self) -> LockTarget:
         """Identity of the project on its cluster."""
         return LockTarget(self.config.name, self.cluster_info().uid, self.config.settings.namespace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sbkube.api.opening import before_any_write
 from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
-from sbkube.errors import PlanRefused, Problem
+from sbkube.errors import PlanRefused, Problem, SurroundingsError
 from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
@@ -69,18 +70,19 @@ class Project(Rebuilding):
 
         return tuple((child, opened(child)) for child in self.config.children)
 
-    def refuse_same_cluster(self) -> None:
+    def refuse_same_cluster(self, among: Sequence[Project]) -> None:
         """Raise PlanRefused where a context of an app leads to the cluster that the others are on as well: their
-        records could not be told apart."""
-        seen = {self.cluster_info().uid: "the project's own"}
-        for child, project in self.children:
-            if not child.context:
-                continue
-            uid = project.cluster_info().uid
-            if uid in seen:
-                text = f'the context "{child.context}" is the same cluster as {seen[uid]}'
-                raise PlanRefused(text, hint="leave `context` away from these apps")
-            seen[uid] = f'"{child.context}"'
+        records could not be told apart. What cannot be reached is refused by whoever needs it."""
+        contexts = [(f'"{child.context}"', other) for child, other in self.children if child.context]
+        chosen = [(name, one) for name, one in (("the project's own", self), *contexts) if one in among]
+        seen: dict[str, str] = {}
+        for name, project in chosen if len(chosen) > 1 else ():
+            with suppress(SurroundingsError):
+                uid = project.cluster_info().uid
+                if uid in seen:
+                    text = f"the context {name} is the same cluster as {seen[uid]}"
+                    raise PlanRefused(text, hint="leave `context` away from these apps")
+                seen[uid] = name
 
     def close(self) -> None:
         """Close what was opened."""

@@ -19,7 +19,6 @@ def patiently(session: Session, project: Project, lock_wait: str | None, go: Cal
     A dry run neither waits nor settles. With a wait (`5m`) it goes again while others are quicker; without one,
     and when the time is over, StateLocked names who has the lock.
     """
-    from sbkube.api.family import members
     from sbkube.errors import PlanOvertaken, StateLocked
 
     if session.options.dry_run:
@@ -27,7 +26,7 @@ def patiently(session: Session, project: Project, lock_wait: str | None, go: Cal
     deadline = time.monotonic() + (seconds(lock_wait) if lock_wait else 0)
     while True:
         try:
-            for member in members(project):
+            for member in session.members(project):
                 member.project.wait_for_lock(max(0.0, deadline - time.monotonic()))
                 member.project.settle()
             return go()

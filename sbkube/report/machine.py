@@ -65,6 +65,11 @@ def place(value: Place | None) -> Document | None:
     return {"file": value.file, "line": value.line, "column": value.column} if value else None
 
 
+def left_out(name: str, error: SbkubeError) -> Document:
+    """A project of several of which nothing can be said."""
+    return {"project": name, "error": error.slug, "message": error.message, "hint": error.hint or None}
+
+
 def error(value: SbkubeError) -> Document:
     """An error with all its problems."""
     content: Document = {

@@ -115,6 +115,35 @@ def test_a_killed_run_is_gone_on_with_on_both(bench: Bench, api_server: HttpClus
     assert bench.sbkube("plan", "--exit-status").code == 0
 
 
+def test_a_context_out_of_reach_does_not_hide_the_other(
+    bench: Bench, api_server: HttpCluster, both: HttpCluster
+) -> None:
+    shop(bench)
+    bench.ok("apply", "-y")
+    text = bench.config.read_text()
+    away = yaml.safe_load(text)
+    next(c for c in away["clusters"] if c["name"] == "edge")["cluster"]["server"] = "https://127.0.0.1:1"
+    bench.config.write_text(yaml.safe_dump(away))
+    ran = bench.sbkube("status")
+    assert ran.code == 4 and "here" in ran.out and "(context edge)" in ran.out
+    ran = bench.sbkube("status", "-o", "json")
+    first, second = ran.json["projects"]
+    assert ran.code == 4 and first["healthy"] and second["error"] == "cluster-unreachable"
+    assert bench.ok("status", "--app", "here").out
+    shop(bench, "red")
+    bench.ok("apply", "-y", "--app", "here")
+    assert get(api_server, "ConfigMap", bench.namespace, "here")["data"] == {"colour": "red"}  # type: ignore[index]
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 4
+    ran = bench.sbkube("recover")
+    assert ran.code == 4 and "run `sbkube recover` again" in ran.out
+    ran = bench.sbkube("recover", "-o", "json")
+    assert ran.code == 4 and [one["error"] for one in ran.json["unreached"]] == ["cluster-unreachable"]
+    bench.config.write_text(text)
+    bench.ok("apply", "-y")
+    assert get(both, "ConfigMap", bench.namespace, "there")["data"] == {"colour": "red"}  # type: ignore[index]
+
+
 def test_the_same_cluster_by_another_name_is_refused(bench: Bench, both: HttpCluster) -> None:
     shop(bench)
     current = yaml.safe_load(bench.config.read_text())["current-context"]

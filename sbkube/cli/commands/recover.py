@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from sbkube.cli.options import Command
@@ -15,21 +17,35 @@ from sbkube.models.deployment_state import DeploymentRecord
 def recover(session: Session, target: str | None, break_lock: bool) -> int:
     """Find out what an interrupted run had done, and record it. Changes nothing in the cluster."""
     from sbkube.api.family import members
+    from sbkube.errors import SurroundingsError
     from sbkube.report import history, machine
+
+    unreached: list[tuple[str, SurroundingsError]] = []
 
     with session.project(target) as project:
         if break_lock:
             session.confirm("Take the lock from whoever holds it?")
         records: list[DeploymentRecord] = []
         for member in members(project):
-            if break_lock:
-                member.project.break_lock()
-            records += member.project.recover()
+            try:
+                if break_lock:
+                    member.project.break_lock()
+                records += member.project.recover()
+            except SurroundingsError as error:
+                if not project.children:
+                    raise
+                unreached.append((member.project.config.name, error))
 
     def text() -> str:
-        if not records:
-            return "No deployment was left open."
-        return "settled:\n" + history.table(records, ink=session.ink, width=session.terminal.width)
+        lines = [f"{name}: {error}; run `sbkube recover` again when it is back" for name, error in unreached]
+        if records:
+            table = history.table(records, ink=session.ink, width=session.terminal.width)
+            lines.insert(0, f"settled:\n{table}")
+        return "\n".join(lines) or "No deployment was left open."
 
-    session.emit("recover", lambda: {"deployments": [machine.deployment(record) for record in records]}, text)
-    return 0
+    def document() -> dict[str, Any]:
+        found = {"deployments": [machine.deployment(record) for record in records]}
+        return found | ({"unreached": [machine.left_out(*one) for one in unreached]} if unreached else {})
+
+    session.emit("recover", document, text)
+    return max((error.exit_code for _, error in unreached), default=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from sbkube.cli.session import Session
 
 if TYPE_CHECKING:
     from sbkube.api import Project
+    from sbkube.api.family import Member
 
 EVERY = 2.0  # seconds between two looks with --watch
 _CLEAR = "\x1b[H\x1b[2J\x1b[3J"
@@ -78,24 +78,48 @@ def _once(session: Session, project: Project, **how: Any) -> int:
 
 
 def _family(session: Session, project: Project, **how: Any) -> int:
-    """The document of a project and of those that are part of it."""
+    """The document of a project and of those that are part of it, whether or not each can be reached."""
+    from sbkube.errors import SurroundingsError
     from sbkube.report import machine
 
-    found = [_chosen(m.project.status(m.apps), **how) for m in session.members(project)]
-    session.emit("status", lambda: {"projects": [machine.status(one) for one in found]}, str)
-    return max(_code(one, how) for one in found)
+    documents, codes = [], []
+    for member in session.members(project):
+        try:
+            found = _chosen(member.project.status(member.apps), **how)
+        except SurroundingsError as error:
+            documents.append(machine.left_out(_name(member), error))
+            codes.append(error.exit_code)
+        else:
+            documents.append(machine.status(found))
+            codes.append(_code(found, how))
+    session.emit("status", lambda: {"projects": documents}, str)
+    return max(codes)
 
 
 def _look(session: Session, project: Project, **how: Any) -> tuple[int, str]:
     """The exit code, and the report for people."""
-    looks = [_looked(session, m.project, m.apps, **how) for m in session.members(project)]
+    family = session.members(project)
+    looks = [_looked(session, member, alone=len(family) == 1, **how) for member in family]
     return max(code for code, _ in looks), "\n\n".join(text for _, text in looks)
 
 
-def _looked(session: Session, project: Project, apps: Sequence[str], **how: Any) -> tuple[int, str]:
+def _name(member: Member) -> str:
+    where = member.project.context
+    return member.project.config.name + (f" (context {where})" if where else "")
+
+
+def _looked(session: Session, member: Member, *, alone: bool, **how: Any) -> tuple[int, str]:
+    """One project; if it is not `alone`, one that cannot be reached does not hide the others."""
+    from sbkube.errors import SurroundingsError
     from sbkube.report import status as report
 
-    found = _chosen(project.status(apps), **how)
+    project, apps = member.project, member.apps
+    try:
+        found = _chosen(project.status(apps), **how)
+    except SurroundingsError as error:
+        if alone:
+            raise
+        return error.exit_code, "\n→ ".join(filter(None, (f"{_name(member)}: {error}", error.hint)))
     if how["deps"]:
         text = report.graph(found, _depends(project), ink=session.ink)
     else:
