@@ -57,7 +57,8 @@ def _compare(session: Session, compared: str | None, values: str | None, *, show
         raise UsageError("two deployments are compared", hint="write them as A,B: --diff latest~1,latest")
     with session.records() as records:
         left, right = records.compare(*names)
-        hidden = sensitive_paths(records.show(right.deployment_id).deployment.config_snapshot)
+        details = [records.show(then.deployment_id).deployment for then in (left, right)]
+        hidden = [path for record in details for path in sensitive_paths(record.config_snapshot)]
         mask = (lambda value: value) if show_secrets else records.masker()
     if compared:
         session.emit(
