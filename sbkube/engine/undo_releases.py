@@ -210,7 +210,7 @@ class ReleaseUndo:
             name=row.release_name,
             namespace=row.namespace,
             chart="",
-            values={},
+            values=old.values,
             chart_name=old.chart_name,
             chart_version=old.chart_version,
             timeout=draft.config.settings.timeout,

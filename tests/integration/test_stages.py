@@ -167,6 +167,10 @@ def test_what_two_deployments_left_can_be_compared(bench: Bench) -> None:
     assert "password" in values.out and "planted" not in values.out
     assert "planted-red" in bench.ok("history", "--values-diff", "latest~1,latest", "--show-secrets").out
     assert "Nothing differs" in bench.ok("history", "--diff", "latest,latest").out
+    bench.ok("rollback", "-y")
+    document = bench.ok("history", "--values-diff", "latest~1,latest", "--show-secrets", "-o", "json").json
+    assert [(v["before"]["colour"], v["after"]["colour"]) for v in document["values"]] == [("red", "blue")]
+    assert "No Helm values differ" in bench.ok("history", "--values-diff", "latest~2,latest").out
     assert bench.sbkube("history", "--diff", "latest").code == 2
 
 
