@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sbkube.apps.base import AppSpec
+from sbkube.apps.hooks import ProjectHooks
 from sbkube.config.model import Child, ProjectConfig
 from sbkube.errors import Problem
 from sbkube.sources.problems import refuse_config
@@ -13,6 +14,8 @@ from sbkube.sources.problems import refuse_config
 
 def split(config: ProjectConfig) -> ProjectConfig:
     """The project without apps of other contexts, and a child for each of these contexts.
+
+    Warns of hooks of the project, or of phases, that apps of other contexts are not within.
 
     Raises ConfigError where the apps of one context come both before and behind those of the project.
     """
@@ -24,7 +27,20 @@ def split(config: ProjectConfig) -> ProjectConfig:
     problems: list[Problem] = []
     children = [_child(config, context, apps, here, problems) for context, apps in groups.items()]
     refuse_config(problems, str(config.path))
-    return replace(config, apps=_alone(here), children=(*config.children, *children))
+    warnings = (*config.warnings, *_unhooked(config, groups))
+    return replace(config, apps=_alone(here), children=(*config.children, *children), warnings=warnings)
+
+
+def _unhooked(config: ProjectConfig, groups: Mapping[str, Mapping[str, AppSpec]]) -> list[str]:
+    """Hooks are around what is deployed in one go, on one cluster: said where somebody may count on more."""
+    hooked = [scope for scope, hooks in config.hooks.items() if hooks != ProjectHooks()]
+    whose = {scope: f"phase {scope}" if scope else "the project" for scope in hooked}
+    return [
+        f"hooks of {whose[scope]} are not run around its apps in the context {context}"
+        for scope in hooked
+        for context, apps in groups.items()
+        if not scope or any(name.startswith(f"{scope}/") for name in apps)
+    ]
 
 
 def _of(config: ProjectConfig, context: str) -> dict[str, AppSpec]:
