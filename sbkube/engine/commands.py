@@ -103,7 +103,7 @@ def run_command(operation: Operation, hands: Hands) -> Done:
     message = f"{command.name}: {ran.error}"
     if command.on_failure is OnFailure.FAIL:
         raise CommandFailed(message, output=ran.output, hint=f"it is: {command.title}")
-    tolerated = "CommandFailed" if command.on_failure is OnFailure.WARN else ""
+    tolerated = CommandFailed.slug if command.on_failure is OnFailure.WARN else ""
     return Done(note=message, reason=tolerated, output=ran.output)
 
 

@@ -26,6 +26,7 @@ _KINDS = (
     ("batch/v1", "CronJob"), ("networking.k8s.io/v1", "Ingress"), ("networking.k8s.io/v1", "NetworkPolicy"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"), ("policy/v1", "PodDisruptionBudget"),
 )  # fmt: skip
+_MADE_ONCE = (("v1", "Pod"), ("batch/v1", "Job"))  # nothing keeps them, so a file would make them anew
 _FURNITURE = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")})
 _OURS = frozenset({"kube-controller-manager", "k3s", "cloud-controller-manager", "kubelet"})
 _RELEASE = "meta.helm.sh/release-name"
@@ -74,7 +75,7 @@ def inherit(cluster: ClusterReader, helm: HelmPort, namespace: str, name: str) -
 
 
 def _objects(cluster: ClusterReader, namespace: str, remarks: list[str]) -> Iterator[Json]:
-    for api_version, kind in _KINDS:
+    for api_version, kind in (*_KINDS, *_MADE_ONCE):
         known = cluster.resource_type(api_version, kind)
         if known is None:
             continue
@@ -83,11 +84,14 @@ def _objects(cluster: ClusterReader, namespace: str, remarks: list[str]) -> Iter
         except ClusterForbidden as error:
             remarks.append(f"{kind}: not looked at: {error.message}")
             continue
-        for body in live:
+        for body in filter(_wanted, live):
+            name = body["metadata"]["name"]
             if kind == "Secret":
-                if _wanted(body) and body.get("type") not in ("helm.sh/release.v1", _TOKEN):
-                    remarks.append(f"Secret {body['metadata']['name']} was left out")
-            elif _wanted(body):
+                if body.get("type") not in ("helm.sh/release.v1", _TOKEN):
+                    remarks.append(f"Secret {name} was left out")
+            elif (api_version, kind) in _MADE_ONCE:
+                remarks.append(f"{kind} {name} was left out: it was made once, by hand")
+            else:
                 yield written(body)
 
 

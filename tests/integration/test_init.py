@@ -13,6 +13,8 @@ from shapes import configmap, deployment
 from sbkube.config.starter import TEMPLATES
 from sbkube.edges.cluster import HttpCluster
 
+POD = {"containers": [{"name": "main", "image": "nginx:1"}]}
+
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_template_can_be_deployed(bench: Bench, template: str) -> None:
@@ -33,13 +35,17 @@ def test_what_runs_already_is_written_down_and_adopted(bench: Bench, api_server:
     web["metadata"]["annotations"] = {
         "kubectl.kubernetes.io/last-applied-configuration": json.dumps(deployment("web"))
     }
-    for body in (configmap("settings", colour="blue"), web, secret):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare"}, "spec": POD}
+    for body in (configmap("settings", colour="blue"), web, secret, pod):
         body["metadata"]["namespace"] = name
         api_server.create(body, manager="kubectl-client-side-apply")
     document = bench.ok("init", "--from-namespace", name, "--name", name, "-o", "json").json
     files = {Path(f).as_posix().removeprefix(f"{bench.folder}/"): bench.folder / f for f in document["files"]}
     assert set(files) == {"sbkube.yaml", "manifests/configmaps.yaml", "manifests/deployments.yaml"}
     assert any("Secret s was left out" in remark for remark in document["remarks"])
+    assert [remark for remark in document["remarks"] if "Pod" in remark] == [
+        "Pod bare was left out: it was made once, by hand"
+    ]
     assert "planted" not in "".join(file.read_text() for file in files.values())
     written = yaml.safe_load((bench.folder / "manifests/deployments.yaml").read_text())
     assert "status" not in written and set(written["metadata"]) == {"name"}
