@@ -282,12 +282,15 @@ class _Execution:
         self._emit("app.ended", app=app, status=status.value, message=self._errors.get(app, ""))
 
     def _app_status(self, app: str) -> DeploymentStatus:
-        fates = self.schedule.fates(self._apps[app])
-        if Fate.FAILED in fates:
+        own = self._apps[app]
+        if Fate.FAILED in self.schedule.fates(own):
             return DeploymentStatus.FAILED
-        if Fate.SKIPPED in fates:
-            return DeploymentStatus.INTERRUPTED if app in self._started else DeploymentStatus.PENDING
-        return DeploymentStatus.SUCCESS
+        fates = self.schedule.fates(op for op in own if not op.on_failure)
+        if Fate.SKIPPED not in fates:
+            return DeploymentStatus.SUCCESS
+        rescued = Fate.DONE in self.schedule.fates(op for op in own if op.on_failure)
+        begun = Fate.DONE in fates or (app in self._started and not rescued)
+        return DeploymentStatus.INTERRUPTED if begun else DeploymentStatus.PENDING
 
     def _end_idle_apps(self) -> None:
         for app in self._apps:

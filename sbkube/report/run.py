@@ -13,7 +13,7 @@ from sbkube.report.ink import Ink
 from sbkube.report.layout import between, plural
 
 _MARKS = {DeploymentStatus.SUCCESS: "✓", DeploymentStatus.FAILED: "✗", DeploymentStatus.PENDING: "-"}
-_ORDER = ("created", "changed", "recreated", "deleted", "taken over", "given back")
+_ORDER = ("created", "changed", "patched", "recreated", "deleted", "taken over", "given back")
 
 
 def render(detail: DeploymentDetail, *, ink: Ink) -> str:
@@ -64,7 +64,9 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink) -> str:
         resources=tuple(r for r in detail.resources if r.app_name == app.app_name),
         releases=tuple(r for r in detail.releases if r.app_name == app.app_name),
     )
-    text = "not started" if app.status is DeploymentStatus.PENDING else tally(own)
+    text = tally(own)
+    if app.status is DeploymentStatus.PENDING and not any(r.state is OpState.APPLIED for r in own.resources):
+        text = "not started"
     if app.error_message:
         text = ink.red(app.error_message)
     took = between(app.started_at, app.ended_at)

@@ -288,8 +288,10 @@ def test_hooks_of_the_project_and_of_a_phase(bench: Bench) -> None:
     assert trace(bench) == ["first", "pre", "own", "post", "last"]
     assert inside == ["inner-pre", "inner", "inner-post"]
     (bench.folder / "inner" / "no").touch()
-    assert bench.sbkube("apply", "-y").code == 1
-    assert trace(bench)[-1] == "failed"
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 1 and trace(bench)[-1] == "failed"
+    apps = {app["name"]: app["status"] for app in bench.ok("show", "-o", "json").json["apps"]}
+    assert apps["(hooks after)"] == "pending" and "(hooks after)  1 command run" in ran.out
 
 
 def test_actions(bench: Bench, api_server: HttpCluster) -> None:
@@ -310,7 +312,7 @@ def test_actions(bench: Bench, api_server: HttpCluster) -> None:
         {"type": "delete", "path": "gone.yaml"},
     ]
     bench.project({"steps": {"type": "action", "actions": actions}})
-    bench.ok("apply", "-y")
+    assert "2 created, 1 patched, 1 deleted" in bench.ok("apply", "-y").out
 
     def data(name: str) -> dict[str, str] | None:
         found = get(api_server, "ConfigMap", bench.namespace, name)
