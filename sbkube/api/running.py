@@ -141,7 +141,7 @@ class Running(Undoing):
             for settled in interrupted:
                 text = f"deployment {settled.deployment_id} was interrupted and has been settled"
                 world.emit("warning", message=text)
-            self._take_lease(plan, lock)
+            self.take_lease(plan, lock)
         except BaseException:
             lock.release()
             raise
@@ -151,12 +151,14 @@ class Running(Undoing):
         """This is the record of what is reserved, until its turn has come: nothing that others have done."""
         self._announced = record.id
 
-    def _take_lease(self, plan: Plan, lock: RunLock) -> None:
+    def take_lease(self, plan: Plan, lock: RunLock, *, early: bool = False) -> None:
+        """The other half of the lock, unless the plan creates the namespace that it lies in; `early`: before the
+        turn has come. Raises StateLocked, StateBehind."""
         from sbkube.engine.execute import takes_lease_first
 
         if takes_lease_first(plan):
             with before_any_write():
-                lock.attach()
+                lock.attach(early=early)
             self._refuse_to_take_away(plan, lock)
 
     def carry_out(self, turn: Turn, plan: Plan) -> Result:
@@ -168,7 +170,7 @@ class Running(Undoing):
         record: DeploymentRecord | None = None
         newest: DeploymentRecord | None = None
         try:
-            self._take_lease(plan, lock)
+            self.take_lease(plan, lock)
             if plan.purpose == "apply":
                 self.catalogue.lock.save(whole=not (turn.data.command_args or {}).get("apps"))
             run = execute(plan, turn.with_sources(plan), world, lock, self.cancel)

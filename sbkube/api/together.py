@@ -115,6 +115,7 @@ def _reserved(plans: Sequence[tuple[Member, Plan]], command: str, args: Mapping[
             words = {**args, REQUEST: project.request}
             turn = project.reserve(plan, command=command, args=words, family=family)
             parts.append(_Part(member, plan, turn))
+            project.take_lease(plan, turn.lock, early=True)
         _announce(parts)
     except BaseException:
         for part in parts:

@@ -88,14 +88,15 @@ class RunLock:
         """A heartbeat is due."""
         return self._world.clock.monotonic() > self._deadline - self._seconds * (1 - RENEW)
 
-    def attach(self) -> None:
+    def attach(self, *, early: bool = False) -> None:
         """Take the Lease too, so that runs with another database are shut out.
 
-        Raises StateLocked when it is held for longer than we may wait.
+        Raises StateLocked when it is held for longer than we may wait. `early`: somebody may still create the
+        namespace that it lies in before it is our turn.
         """
         while not self._tried:
             try:
-                self._take_lease()
+                self._take_lease(early=early)
                 return
             except StateLocked:
                 if self._world.clock.monotonic() >= self._until:
@@ -104,7 +105,7 @@ class RunLock:
             if self.renewal_due:
                 self.renew()
 
-    def _take_lease(self) -> None:
+    def _take_lease(self, *, early: bool) -> None:
         name, namespace = lease_name(self._target), self._target.namespace
         began = self._world.clock.monotonic()
         try:
@@ -113,6 +114,8 @@ class RunLock:
             if not error.not_found:
                 raise
             # Without its namespace nobody else can hold the Lease either.
+            if early:
+                return
             self._world.emit("warning", message=f"no lock in the cluster: namespace {namespace} is missing")
             self._tried = True
             return

@@ -15,6 +15,8 @@ from shapes import configmap
 
 from sbkube.api import Where, open_project
 from sbkube.edges.cluster import HttpCluster
+from sbkube.edges.lease import HttpLease
+from sbkube.engine.lock import lease_name
 from sbkube.models.deployment_state import LockTarget
 from sbkube.models.resource import ResourceKey
 from sbkube.state.tracker import DeploymentTracker
@@ -194,6 +196,23 @@ def test_nothing_is_begun_while_a_part_is_locked(bench: Bench, api_server: HttpC
     other.release(lock)
     other.close()
     bench.ok("apply", "-y")
+
+
+def test_nothing_is_begun_while_the_lease_of_a_part_is_held(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    write(bench, "red")
+    target = LockTarget(f"{bench.namespace}-extra", api_server.info().uid, bench.namespace)
+    holder = {"holder": "anna", "host": "laptop", "pid": "4711", "command": "apply"}
+    lease = HttpLease(api_server)
+    lease.acquire(bench.namespace, lease_name(target), holder, 60)
+    before = bench.ok("history", "--all-projects", "-o", "json").json["deployments"]
+    ran = bench.sbkube("apply", "-y")
+    assert ran.code == 5 and "anna" in ran.err and colour(api_server, bench, "base") == "blue"
+    assert bench.ok("history", "--all-projects", "-o", "json").json["deployments"] == before
+    lease.release(bench.namespace, lease_name(target), holder, {})
+    bench.ok("apply", "-y")
+    assert colour(api_server, bench, "base") == "red"
 
 
 def test_nothing_is_touched_when_a_part_cannot_be_rendered(bench: Bench, api_server: HttpCluster) -> None:
