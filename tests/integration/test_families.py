@@ -6,6 +6,7 @@ import os
 import signal
 from typing import Any
 
+import pytest
 import yaml
 from integration.conftest import Bench
 from integration.test_apply import get
@@ -329,3 +330,27 @@ def test_a_project_that_is_no_part_any_more_is_told_of(bench: Bench, api_server:
     assert colour(api_server, bench, "extra") is None
     ran = bench.ok("plan")
     assert "any more" not in ran.out + ran.err
+
+
+def test_a_part_with_a_state_database_of_its_own(
+    bench: Bench, api_server: HttpCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(bench)
+    monkeypatch.delenv("SBKUBE_STATE_URL")
+    urls = {name: f"sqlite:///{bench.folder}/{name or 'own'}.db" for name in ("", "base")}
+    for name, url in urls.items():
+        file = bench.folder / name / "sbkube.yaml"
+        document = yaml.safe_load(file.read_text())
+        document.setdefault("settings", {})["state"] = {"url": url}
+        bench.write(f"{name}/sbkube.yaml" if name else "sbkube.yaml", document)
+    bench.ok("apply", "-y")
+    projects = {}
+    for name, url in urls.items():
+        tracker = DeploymentTracker(url)
+        projects[name] = {record.project.removeprefix(bench.namespace) for record in tracker.list_deployments()}
+        assert tracker.verify().ok
+        tracker.close()
+    assert projects == {"": {"", "-extra"}, "base": {"-base"}}
+    assert bench.sbkube("plan", "--exit-status").code == 0
+    bench.ok("rollback", "-y")
+    assert not any(colour(api_server, bench, name) for name in ("own", "base", "extra"))
