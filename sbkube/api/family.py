@@ -34,7 +34,8 @@ def members(project: Project, apps: Sequence[str] = ()) -> list[Member]:
     Raises PlanRefused where two of them are the same project on the same cluster.
     """
     found = parts(project, apps)
-    project.refuse_same_cluster([member.project for member in found])
+    if any(child.context for child, _ in project.children):
+        project.refuse_same_cluster([member.project for member in found])
     return found
 
 
