@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -78,6 +81,18 @@ def test_a_wait_ends(bench: Bench, api_server: HttpCluster) -> None:
     assert ran.code == 5 and "anna" in ran.err
 
 
+def _stopped_between_writes(run: subprocess.Popen[str]) -> bool:
+    """Stop it, but not in the middle of a heartbeat: nobody else could write to the SQLite file then."""
+    run.send_signal(signal.SIGSTOP)
+    with contextlib.closing(sqlite3.connect(os.environ["SBKUBE_STATE_URL"], timeout=0)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            return True
+        except sqlite3.OperationalError:
+            run.send_signal(signal.SIGCONT)
+            return False
+
+
 def test_a_stopped_holder_starts_nothing_when_it_wakes(
     bench: Bench, api_server: HttpCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,8 +109,8 @@ def test_a_stopped_holder_starts_nothing_when_it_wakes(
     run = _start(bench, "apply", "-y")
     try:
         _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
-        time.sleep(1)  # it waits for its pod now; in the middle of a write to the database it would hold that up
-        run.send_signal(signal.SIGSTOP)
+        time.sleep(1)  # it waits for its pod now
+        _until(lambda: _stopped_between_writes(run))
         time.sleep(5)  # past the expiry
         bench.write("n.yaml", configmap("second", by="successor"))
         bench.ok("apply", "-y", "--wait-for-lock", "20s")
