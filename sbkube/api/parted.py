@@ -1,11 +1,11 @@
-"""Parts that a project no longer has, whose objects are still in a cluster."""
+"""Parts of projects: those that are gone and left objects behind, and those that are deployed by themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sbkube.models.deployment_state import Together
+from sbkube.models.deployment_state import PART_OF, Together
 
 if TYPE_CHECKING:
     from sbkube.api.planning import Planning
@@ -27,6 +27,20 @@ def left_behind(project: Planning) -> list[str]:
             apps = sorted({known.app for known in owned.values() if known.app})
             found.append(_told(project, part, apps, len(owned)))
     return found
+
+
+def deployed_elsewhere(project: Planning) -> list[str]:
+    """A part that is deployed by itself for the first time, into another namespace than the one it inherited."""
+    target = project.target
+    if project.on_top_of:
+        return []
+    found = project.ledger.list_deployments(project=target.project, cluster=target.cluster_uid, limit=1)
+    return [
+        f"{target.project} was deployed to namespace {record.namespace} as a part of another project, and is new "
+        f"in {target.namespace}; to change what is there: `-n {record.namespace}`"
+        for record in found
+        if record.namespace != target.namespace and record.origin.get(PART_OF)
+    ]
 
 
 def _parts(config: ProjectConfig) -> Iterator[tuple[str, str]]:

@@ -61,7 +61,7 @@ class Planning(Opened):
         `hooks` are the stages of the project whose hooks count. `look`: hooks before planning have not been run,
         and the plan says so.
         """
-        from sbkube.api.parted import left_behind
+        from sbkube.api.parted import deployed_elsewhere, left_behind
         from sbkube.engine.planning_hooks import left_out
         from sbkube.engine.prepare import Selection, prepare
 
@@ -75,7 +75,8 @@ class Planning(Opened):
         selection = Selection(tuple(apps), no_prune, prune, tuple(hooks))
         with before_any_write():
             plan = prepare(self.config, self.world, selection)
-        notes = [*(left_out(self.config, selection) if look else ()), *left_behind(self)]
+        notes = [*left_behind(self), *deployed_elsewhere(self)]
+        notes += left_out(self.config, selection) if look else []
         return replace(plan, warnings=(*plan.warnings, *notes)) if notes else plan
 
     def plan_hooks(self, apps: Sequence[str] = (), stages: Sequence[str] = ()) -> Plan | None:

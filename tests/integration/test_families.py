@@ -332,6 +332,19 @@ def test_a_project_that_is_no_part_any_more_is_told_of(bench: Bench, api_server:
     assert "any more" not in ran.out + ran.err
 
 
+def test_a_part_that_is_planned_by_itself_in_another_namespace_is_told_of(bench: Bench) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    ran = bench.ok("plan", "-f", "base")
+    said = " ".join((ran.out + ran.err).split())
+    assert (
+        f"as a part of another project, and is new in default; to change what is there: `-n {bench.namespace}`"
+        in said
+    )
+    ran = bench.ok("plan", "-f", "base", "-n", bench.namespace)
+    assert "as a part of" not in ran.out + ran.err
+
+
 def test_a_part_with_a_state_database_of_its_own(
     bench: Bench, api_server: HttpCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
