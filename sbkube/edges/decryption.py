@@ -82,11 +82,11 @@ class Decryption:
 
 def _opened(value: Any, plain: Any) -> Iterator[str]:
     """Texts of a decrypted document that were encrypted before: sops leaves some in clear."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and isinstance(plain, Mapping):
         for key, below in plain.items():
             yield from _opened(value.get(key), below)
-    elif isinstance(value, list):
-        for before, after in zip(value, plain, strict=True):
+    elif isinstance(value, list) and isinstance(plain, list):
+        for before, after in zip(value, plain, strict=False):
             yield from _opened(before, after)
     elif isinstance(value, str) and value.startswith("ENC["):
         yield from _texts(plain)
