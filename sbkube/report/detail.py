@@ -47,10 +47,17 @@ def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
 
 
 def _head(record: DeploymentRecord, ink: Ink) -> str:
+    lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
+    for name, value in facts(record):
+        lines.append(f"  {ink.dim(f'{name:<10}')}{ink.red(value) if name == 'error' else value}")
+    return "\n".join(lines)
+
+
+def facts(record: DeploymentRecord) -> list[tuple[str, str]]:
+    """What is known of a deployment as a whole, in words; what is not known is left out."""
     who = f"{record.operator or 'somebody'}{f'@{record.host}' if record.host else ''}"
-    took = between(record.created_at, record.ended_at)
     line = (record.command_args or {}).get("line")
-    facts = [
+    found = [
         ("command", (line or record.command) + (" (dry run)" if record.dry_run else "")),
         ("project", f"{record.project or '-'} in namespace {record.namespace}"),
         ("cluster", record.cluster + (f" (context {record.context})" if record.context else "")),
@@ -60,17 +67,16 @@ def _head(record: DeploymentRecord, ink: Ink) -> str:
         ("from", _source(record.origin)),
         ("job", str(record.origin.get("job") or "")),
         ("started", moment(record.created_at)),
-        ("took", took),
+        ("took", between(record.created_at, record.ended_at)),
         ("changes", changes(record.counts) if record.counts else ""),
         ("goes on", f"with {record.resumes}, which was interrupted" if record.resumes else ""),
         ("refers to", (record.parent or "") if not record.resumes else ""),
         ("resumed", f"by {record.resumed_by}" if record.resumed_by else ""),
         ("undone", f"rolled back by {record.rolled_back_by}" if record.rolled_back_by else ""),
         ("version", f"sbkube {record.sbkube_version}" if record.sbkube_version else ""),
-        ("error", ink.red(record.error_message or "")),
+        ("error", record.error_message or ""),
     ]
-    lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
-    return "\n".join(lines + [f"  {ink.dim(f'{name:<10}')}{value}" for name, value in facts if value])
+    return [(name, value) for name, value in found if value]
 
 
 def _source(origin: Mapping[str, Any]) -> str:

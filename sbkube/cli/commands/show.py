@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,18 @@ if TYPE_CHECKING:
 
 @click.command("show", cls=Command)
 @click.argument("reference", metavar="ID", default="latest")
-def show(session: Session, reference: str) -> int:
+@click.option("--html", metavar="FILE", help="Write it as one HTML file, with what changed and without secrets.")
+def show(session: Session, reference: str, html: str | None) -> int:
     """Show a deployment: apps, operations with durations, evidence of failures (-v: what changed).
 
     ID is a deployment's id or the beginning of it, latest (the default), or latest~N.
     """
-    return show_deployment(session, reference)
+    return show_deployment(session, reference, html)
 
 
-def show_deployment(session: Session, reference: str) -> int:
-    """Report on one deployment of the project at hand, or of any project where there is none."""
+def show_deployment(session: Session, reference: str, html: str | None = None) -> int:
+    """Report on one deployment of the project at hand, or of any project where there is none; `html` is a file
+    that the report is written to instead."""
     from sbkube.report import detail as report
     from sbkube.report import machine
 
@@ -37,13 +40,32 @@ def show_deployment(session: Session, reference: str) -> int:
         found = session.api.show(reference, session.options.state_url)
         parts = story(found, lambda name: session.api.show(name, session.options.state_url))
 
+    if html:
+        _write(html, parts)
+
     def text() -> str:
+        if html:
+            return f"written: {html}"
         rendered = (report.render(part, ink=session.ink, diffs=session.options.verbose) for part in parts)
         return "\n\n".join(rendered)
 
     names = [part.deployment.deployment_id for part in parts]
     session.emit("show", lambda: {**machine.detail(found), "story": names}, text)
     return 0
+
+
+def _write(file: str, parts: list[DeploymentDetail]) -> None:
+    """The report as a file that only its owner can read: it tells how a cluster is built."""
+    from sbkube.errors import UsageError
+    from sbkube.report import html
+
+    text = html.page(parts).encode()
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(text)
+    except OSError as error:
+        hint = "name a file in a folder that exists and can be written to"
+        raise UsageError(f"the report cannot be written: {error.strerror}", subject=file, hint=hint) from error
 
 
 def story(found: DeploymentDetail, fetch: Callable[[str], DeploymentDetail]) -> list[DeploymentDetail]:

@@ -1,0 +1,50 @@
+"""HTML and SVG out of values that nobody vouches for.
+
+Names of objects, messages of pods and output of commands come from clusters and may hold anything. So there is one
+rule: whatever is not `Html` already is escaped when it is put into an element, and only `element` and `joined`
+make `Html`. A page that is written with these two cannot be broken out of; a web page may use them as well.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TURNING = re.compile(
+    "[\u202a-\u202e\u2066-\u2069]"
+)  # turns the direction of text: a name could look like another
+_VOID = frozenset({"meta", "rect", "path", "line", "circle"})
+
+
+class Html(str):
+    """Text that is HTML already, and safe to put into a page."""
+
+    __slots__ = ()
+
+
+def escaped(value: object) -> Html:
+    """The value as text in an element or in a quoted attribute; what cannot be printed becomes `\ufffd`."""
+    if isinstance(value, Html):
+        return value
+    return Html(html.escape(_TURNING.sub("\ufffd", _UNPRINTABLE.sub("\ufffd", str(value))), quote=True))
+
+
+def joined(parts: Iterable[object], between: str = "") -> Html:
+    """Parts one after the other, each escaped; empty ones are left out."""
+    return Html(escaped(between).join(escaped(part) for part in parts if part not in ("", None)))
+
+
+def element(name: str, /, *children: object, **attributes: object) -> Html:
+    """An element. A trailing `_` of an attribute is dropped and others become `-` (`class_`, `stroke_width`); one
+    that is None or False is left out, one that is True has no value."""
+    given = "".join(_attribute(key, value) for key, value in attributes.items() if value not in (None, False))
+    if name in _VOID:
+        return Html(f"<{name}{given}/>")
+    return Html(f"<{name}{given}>{joined(children)}</{name}>")
+
+
+def _attribute(key: str, value: object) -> str:
+    name = key.rstrip("_").replace("_", "-") if key not in ("viewBox",) else key
+    return f" {name}" if value is True else f' {name}="{escaped(value)}"'

@@ -1,0 +1,115 @@
+"""When each operation of a deployment ran, as bars on one line of time, drawn as SVG without any script.
+
+`Bar` is all that the drawing needs; `of_detail` makes bars of the rows of a deployment: objects, releases and
+commands, in the order in which they began, each app's together. An operation that never ended is drawn to the end
+of the deployment, or to `now`. As in `report.graph`, classes (`bar`, `status-WORD`) carry the meaning and the page's
+stylesheet the colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, ResourceRecord
+from sbkube.report.graph import css_word
+from sbkube.report.layout import clip, duration
+from sbkube.report.markup import Html, element
+
+_NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
+_LETTERS = 42
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One operation: `start` and `end` are seconds since the deployment began."""
+
+    app: str
+    label: str
+    status: str
+    start: float
+    end: float
+    note: str = ""
+
+
+def of_detail(detail: DeploymentDetail, now: datetime | None = None) -> list[Bar]:
+    """What ran, by apps in the deployment's order; what was never begun has no bar."""
+    record = detail.deployment
+    rows: list[ResourceRecord | HelmReleaseRecord] = [*detail.resources, *detail.releases]
+    times = [time for row in rows for time in (row.started_at, row.ended_at) if time]
+    last = record.ended_at or now or max(times, default=record.created_at)
+    order = {app.app_name: at for at, app in enumerate(detail.apps)}
+    found = []
+    for row in rows:
+        if row.started_at is None or row.verb == "helm":
+            continue
+        start = (row.started_at - record.created_at).total_seconds()
+        end = ((row.ended_at or last) - record.created_at).total_seconds()
+        label = f"release {row.release_name}" if isinstance(row, HelmReleaseRecord) else str(row.key)
+        found.append(Bar(row.app_name, label, row.state.value, max(0.0, start), max(0.0, start, end), row.verb))
+    return sorted(found, key=lambda bar: (order.get(bar.app, len(order)), bar.app, bar.start, bar.label))
+
+
+def svg(bars: Sequence[Bar]) -> Html:
+    """The drawing, as high as it needs to be; nothing for no bars."""
+    if not bars:
+        return Html()
+    whole = max(0.001, *(bar.end for bar in bars))
+    lines = list(_lines(bars))
+    width, height = _NAMES + _TIME + _TAIL, _HEAD + len(lines) * _LINE + 8
+    drawn = [_app(line, at) if isinstance(line, str) else _bar(line, at, whole) for at, line in enumerate(lines)]
+    return element(
+        "svg",
+        element("title", f"{len(bars)} operations in {duration(whole)}"),
+        *_axis(whole, height),
+        *drawn,
+        class_="waterfall",
+        role="img",
+        width=width,
+        height=height,
+        viewBox=f"0 0 {width} {height}",
+    )
+
+
+def _lines(bars: Sequence[Bar]) -> Iterator[str | Bar]:
+    """The bars, each app's below its name."""
+    app = None
+    for bar in bars:
+        if bar.app != app:
+            app = bar.app
+            yield app
+        yield bar
+
+
+def step(whole: float) -> float:
+    """Seconds between two marks on the axis, so that there are at most eight."""
+    return next((size for size in _STEPS if whole / size <= 8), 86400.0)
+
+
+def _axis(whole: float, height: int) -> Iterator[Html]:
+    size = step(whole)
+    for number in range(min(400, int(whole / size) + 1)):
+        x = round(_NAMES + number * size / whole * _TIME, 1)
+        yield element("line", x1=x, x2=x, y1=_HEAD - 6, y2=height, class_="tick")
+        yield element("text", duration(number * size), x=x + 3, y=_HEAD - 12, class_="note")
+
+
+def _app(name: str, at: int) -> Html:
+    text = clip(name, _LETTERS) or "project"
+    return element("text", element("title", name), text, x=4, y=_HEAD + at * _LINE + 14, class_="name")
+
+
+def _bar(bar: Bar, at: int, whole: float) -> Html:
+    y, took = _HEAD + at * _LINE, duration(bar.end - bar.start)
+    x = round(_NAMES + bar.start / whole * _TIME, 1)
+    wide = round(max(2.0, (bar.end - bar.start) / whole * _TIME), 1)
+    return element(
+        "g",
+        element("title", f"{bar.label}: {bar.note} {bar.status}, {took}"),
+        element("text", clip(bar.label, _LETTERS), x=16, y=y + 14, class_="label"),
+        element("rect", x=x, y=y + 3, width=wide, height=_LINE - 6, rx=2),
+        element("text", took, x=round(x + wide + 5, 1), y=y + 14, class_="note"),
+        class_=f"bar status-{css_word(bar.status)}",
+    )
