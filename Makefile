@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 3
 FAST ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test faults check fix bench docs lock clean
+.PHONY: help demo test faults check fix bench docs site lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -48,10 +48,15 @@ bench: $(READY_DEV)  ## measure; prints a table
 	$(BIN)/python -m bench $(ARGS)
 
 docs: $(READY_DEV)  ## reference files that are made from the code
+	$(BIN)/python -m sbkube.report.schemas
 	$(BIN)/python scripts/make_docs.py
+
+site: docs  ## the documentation as a website in site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/zensical build --clean
 
 lock: $(READY_DEV)  ## renew the development lock file
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --extra postgres --no-emit-index-url --no-header -o requirements-dev.lock pyproject.toml
 
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .sbkube
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .sbkube

@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from the code: the commands, the keys of the project file, the sandbox's kinds.
+"""Writes docs/reference/ from the code: library, commands, keys of the project file, JSON, the sandbox's kinds.
 
 Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)
 
@@ -8,7 +8,9 @@ Nothing here depends on the machine, the terminal or the time: the same code giv
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +19,10 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from sbkube import api
+from sbkube.api.running import Result
+from sbkube.api.undoing import Rollback
+from sbkube.api.where import Where
 from sbkube.apps import APP_TYPES
 from sbkube.apps.base import AppSpec
 from sbkube.cli import main as command_line
@@ -27,6 +33,9 @@ from sbkube.config.model import Settings, StateSettings, TopLevel
 from sbkube.config.repositories import REPOSITORIES
 from sbkube.config.schema import json_schema
 from sbkube.errors import SbkubeError
+from sbkube.models.outcome import Event
+from sbkube.report import schemas
+from sbkube.report.schema_parts import PARTS
 from sbkube.sandbox import defaults, protobuf, validate
 from sbkube.sandbox.controllers.registry import RECONCILERS
 from sbkube.sandbox.kinds import ALL_VERBS, BUILTIN, Kind
@@ -290,7 +299,114 @@ def _tick(yes: bool) -> str:
     return "✓" if yes else ""
 
 
-PAGES = {"commands.md": commands_page, "project-file.md": project_page, "sandbox-kinds.md": kinds_page}
+# python.md
+
+_MORE = (Where, Result, Rollback, Event)
+
+
+def python_page() -> str:
+    """The page about the library."""
+    lines = [
+        NOTICE,
+        "",
+        "# Python",
+        "",
+        "```python",
+        "import sbkube",
+        "",
+        'with sbkube.open_project(".") as project:',
+    ]
+    lines += ["    result = project.apply()", "```", "", inspect.cleandoc(api.__doc__ or ""), ""]
+    lines += ["Programs to start from are in [examples/python](../../examples/python/README.md).", ""]
+    lines += ["Durations are in seconds, times are aware and in UTC.", "", *_function("sbkube.", api.open_project)]
+    lines += ["## Project", "", inspect.cleandoc(api.Project.__doc__ or ""), ""]
+    for name, member in inspect.getmembers(api.Project):
+        if not name.startswith("_") and inspect.isfunction(member):
+            lines += _function("project.", member)
+    for kind in _MORE:
+        lines += [f"## {kind.__name__}", "", inspect.cleandoc(kind.__doc__ or ""), "", "```python"]
+        lines += [f"{f.name}: {f.type}" for f in dataclasses.fields(kind)] + ["```", ""]
+    lines += ["## Without a project", "", "These are in `sbkube.api`.", ""]
+    for name in sorted(api.__all__):
+        member = getattr(api, name)
+        if inspect.isfunction(member) and name != "open_project":
+            lines += _function("sbkube.api.", member)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _function(prefix: str, function: Any) -> Iterator[str]:
+    given = [p for name, p in inspect.signature(function).parameters.items() if name != "self"]
+    plain = [p.replace(default="HERE") if isinstance(p.default, Where) else p for p in given]
+    signature = str(inspect.signature(function).replace(parameters=plain)).replace("'HERE'", "Where()")
+    signature = re.sub(r"'([^']*[\w\])])'(?=[,)]| =|$)", r"\1", signature) if "'" in signature else signature
+    yield from (
+        f"### {prefix}{function.__name__}",
+        "",
+        "```python",
+        f"def {function.__name__}{signature}: ...",
+        "```",
+        "",
+    )
+    yield from (inspect.cleandoc(function.__doc__ or ""), "")
+
+
+# json.md
+
+
+def json_page() -> str:
+    """The page about the documents of `-o json`."""
+    lines = [
+        NOTICE,
+        "",
+        "# JSON",
+        "",
+        "Every document of `-o json` names its schema as `schema`: `sbkube/NAME/v1`.",
+    ]
+    lines += [
+        "`sbkube schema NAME` prints that schema. Within a version keys stay and keep their meaning, and new"
+    ]
+    lines += ["ones may come. Times are RFC 3339 in UTC, durations seconds; values of Secrets are masked.", ""]
+    lines += ["A key in brackets may be missing. Where a document has several forms, each has its own table.", ""]
+    for name, (what, forms) in schemas.DOCUMENTS.items():
+        lines += [f"## {name}", "", what, ""]
+        for form in forms:
+            lines += _keys_table(form)
+    lines += ["# Parts", ""]
+    for name, part in PARTS.items():
+        lines += [f"## part {name}", "", *_keys_table(part)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _keys_table(form: Json) -> Iterator[str]:
+    names = {key: key if key in form["required"] else f"[{key}]" for key in form["properties"]}
+    return table(("key", "value"), ((f"`{names[key]}`", _value(part)) for key, part in form["properties"].items()))
+
+
+def _value(part: Json) -> str:
+    """What a key of a document holds, in words."""
+    if "$ref" in part:
+        name = part["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#part-{name})"
+    if "anyOf" in part:
+        return " or ".join(_value(choice) for choice in part["anyOf"])
+    kinds = part.get("type", "anything")
+    if "array" in kinds:
+        return f"list of {_value(part['items'])}"
+    if "object" in kinds and part.get("properties"):
+        return "map of " + ", ".join(f"`{key}`: {_value(below)}" for key, below in part["properties"].items())
+    if "enum" in part or "const" in part:
+        return kind(part) if "enum" in part else f"`{str(part['const']).lower()}`"
+    words = [kinds] if isinstance(kinds, str) else kinds
+    return " or ".join("time" if part.get("format") and w == "string" else _WORDS.get(w, w) for w in words)
+
+
+PAGES = {
+    "json.md": json_page,
+    "python.md": python_page,
+    "commands.md": commands_page,
+    "project-file.md": project_page,
+    "sandbox-kinds.md": kinds_page,
+}
 
 
 def stale() -> list[Path]:

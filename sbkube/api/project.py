@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sbkube.api.acting import Acting
 from sbkube.api.opening import before_any_write
-from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.where import HERE, Where
 from sbkube.errors import PlanRefused, Problem, SurroundingsError
 from sbkube.models.outcome import Event
@@ -41,6 +41,8 @@ def open_project(
     """Open the project in a folder (or file) and say where to deploy it.
 
     `namespace` replaces the project's base namespace; the file of `environment` is laid over the project's.
+    `where` names cluster and state database, `listener` is called with each `Event` (also from other threads),
+    `environ` replaces the environment of the process.
     Raises ConfigError with every problem of the file. Nothing is connected to before it is needed.
     """
     from sbkube.config.contexts import split
@@ -53,8 +55,11 @@ def open_project(
     return Project(config.forcing() if where.force_conflicts else config, where, listener or _silent, env)
 
 
-class Project(Rebuilding):
-    """A project with a cluster and a state database. Use it as a context manager, or call `close`."""
+class Project(Acting):
+    """A project with a cluster and a state database. Use it as a context manager, or call `close`.
+
+    Verbs are quiet: what happens goes to the listener, or comes out of `stream` and `apply_events`.
+    """
 
     @cached_property
     def children(self) -> tuple[tuple[Child, Project], ...]:
@@ -91,7 +96,10 @@ class Project(Rebuilding):
         super().close()
 
     def status(self, apps: Sequence[str] = ()) -> StatusReport:
-        """How everything that was deployed is now."""
+        """How everything that was deployed is now: per app its health, the worst object first. Reads only.
+
+        Raises SurroundingsError, StateError, or UsageError for an app that there is not.
+        """
         from sbkube.engine.inspect import status
 
         self._mention_interrupted()

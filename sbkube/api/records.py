@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sbkube.api.streaming import Listeners
 from sbkube.api.where import HERE, Where, state_url
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord
@@ -31,7 +32,7 @@ class Records:
     def __init__(self, name: str, where: Where, listener: Listener, environ: Mapping[str, str]) -> None:
         self.name = name
         self._where = where
-        self._listener = listener
+        self._listener = Listeners(listener)
         self._environ = environ
 
     def __enter__(self) -> Self:
@@ -53,7 +54,11 @@ class Records:
         return DeploymentTracker(state_url(self._where.state_url, self._environ, None))
 
     def history(self, **filters: Any) -> tuple[DeploymentRecord, ...]:
-        """Deployments of this project, newest first; filters as `DeploymentDatabase.list_deployments` takes."""
+        """Deployments of this project, newest first; `limit` is 50 where it is not given.
+
+        Filters: `cluster` (name or UID), `namespace`, `app_name`, `status`, `since` and `until` (aware times),
+        `limit`, `offset`.
+        """
         self._mention_offline()
         return tuple(self.ledger.list_deployments(project=self.name, **filters))
 

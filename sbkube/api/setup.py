@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +45,21 @@ def _ledger(url: str | None) -> DeploymentTracker:
     return DeploymentTracker(state_url(url, os.environ, None))
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of the project file."""
-    from sbkube.config.schema import json_schema
+def schema(name: str = "") -> dict[str, Any]:
+    """JSON Schema of the project file, or of the document `name` of `-o json`, such as `plan` or `error`.
 
-    return json_schema()
+    Raises UsageError for a name that there is not.
+    """
+    if not name:
+        from sbkube.config.schema import json_schema
+
+        return json_schema()
+    folder = files("sbkube") / "data" / "schemas"
+    known = sorted(item.name.removesuffix(".json") for item in folder.iterdir() if item.name.endswith(".json"))
+    if name not in known:
+        raise UsageError(f"there is no schema {name!r}", hint=f"one of {', '.join(known)}")
+    found: dict[str, Any] = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    return found
 
 
 def init_project(folder: str | Path, name: str | None = None, template: str = "minimal") -> list[Path]:
@@ -89,9 +101,9 @@ def inherit_project(
     if not found.project["apps"]:
         text = f"namespace {namespace} holds nothing that could be taken over"
         raise UsageError(text, hint="objects of a project of sbkube belong to that one")
-    files = {"sbkube.yaml": dump(found.project)}
-    files |= {file: dump_all(c) if isinstance(c, list) else dump(c) for file, c in found.files.items()}
-    return _write_new(root, files), found.remarks
+    contents = {"sbkube.yaml": dump(found.project)}
+    contents |= {file: dump_all(c) if isinstance(c, list) else dump(c) for file, c in found.files.items()}
+    return _write_new(root, contents), found.remarks
 
 
 def _is_there(cluster: ClusterReader, namespace: str) -> bool:
@@ -101,14 +113,14 @@ def _is_there(cluster: ClusterReader, namespace: str) -> bool:
         return True
 
 
-def _write_new(root: Path, files: Mapping[str, str]) -> list[Path]:
-    if existing := [f for f in files if (root / f).exists()]:
+def _write_new(root: Path, contents: Mapping[str, str]) -> list[Path]:
+    if existing := [f for f in contents if (root / f).exists()]:
         raise UsageError(f"{root / existing[0]} exists already", hint="choose an empty folder")
-    for relative, text in files.items():
+    for relative, text in contents.items():
         path = root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return [root / f for f in files]
+    return [root / f for f in contents]
 
 
 def migrate_project(folder: str | Path, name: str | None = None, *, write: bool = True) -> tuple[str, list[str]]:

@@ -46,7 +46,9 @@ ENTRIES: Mapping[str, Entry] = {
     "state": Entry(f"{_HERE}.state:state", _SETUP, "The state database: prove, move, shrink, rebuild it."),
     "check-updates": Entry(f"{_HERE}.updates:check_updates", _LOOK, "Look for newer versions of charts."),
     "completion": Entry(f"{_HERE}.completion:completion", _SETUP, "Print a completion script for a shell."),
-    "schema": Entry(f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file."),
+    "schema": Entry(
+        f"{_HERE}.schema:schema", _SETUP, "Print the JSON Schema of the project file or of a document."
+    ),
     "version": Entry(f"{_HERE}.version:version", _SETUP, "Print the version."),
 }
 

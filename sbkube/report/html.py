@@ -1,8 +1,8 @@
 """One deployment as one HTML file: all that `show -v` tells, to be attached to a ticket or kept as evidence.
 
 The page needs nothing from elsewhere and runs no script; its security policy forbids both. What it shows went
-through `report.masking`, as in the terminal, and every value is escaped by `report.markup`. The parts are functions
-of their own (`summary`, `diffs`, `evidence`), and `report.graph` and `report.waterfall` draw: another page may put
+through `report.masking`, as in the terminal, and every value is escaped by `report.markup`. Its parts are
+functions (`summary`, `diffs`, `evidence`), and `report.graph` and `report.waterfall` draw: another page may put
 them where it likes, with `html_style.STYLE`.
 """
 

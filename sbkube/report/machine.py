@@ -23,6 +23,7 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.health import Health
+from sbkube.models.outcome import Event
 from sbkube.models.plan import AppPlan, Change, Operation, Plan, Verb
 from sbkube.report.detail import did
 from sbkube.report.masking import masked_field
@@ -210,6 +211,13 @@ def detail(value: DeploymentDetail) -> Document:
             for event in value.events
         ],
     }
+
+
+def event(value: Event) -> Document:
+    """A message while something runs, as one line of JSON holds it."""
+    content: Document = {"kind": value.kind, "time": stamp(value.time), "app": value.app, "subject": value.subject}
+    content |= {"status": value.status, "message": value.message, "data": dict(value.data)}
+    return document("event", content)
 
 
 def rollback(value: DeploymentDetail | None, reason: str) -> Document:

@@ -2,8 +2,8 @@
 
 `Bar` is all that the drawing needs; `of_detail` makes bars of the rows of a deployment: objects, releases and
 commands, in the order in which they began, each app's together. An operation that never ended is drawn to the end
-of the deployment, or to `now`. As in `report.graph`, classes (`bar`, `status-WORD`) carry the meaning and the page's
-stylesheet the colours.
+of the deployment, or to `now`. As in `report.graph`, classes (`bar`, `status-WORD`) carry the meaning and the
+page's stylesheet the colours.
 """
 
 from __future__ import annotations

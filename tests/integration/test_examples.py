@@ -18,7 +18,7 @@ from integration.conftest import Bench
 from repositories import commit_all, new_repository
 from web_server import Site, packed, serving
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").iterdir())
+EXAMPLES = sorted(f.parent for f in (Path(__file__).resolve().parents[2] / "examples").glob("*/sbkube.yaml"))
 CONFIG = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "{{ .Release.Name }}"}\n'
 SERVICE = {
     "apiVersion": "v1",

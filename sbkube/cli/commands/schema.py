@@ -1,4 +1,4 @@
-"""`schema`: the JSON Schema of the project file, for editors."""
+"""`schema`: the JSON Schemas of the project file and of the documents that commands print."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from sbkube.cli.session import Session
 
 
 @click.command("schema", cls=Command)
-def schema(session: Session) -> int:
-    """Print the JSON Schema of sbkube.yaml; it is its own document in every format."""
-    found = session.api.schema()
+@click.argument("name", required=False, default="")
+def schema(session: Session, name: str) -> int:
+    """Print the JSON Schema of sbkube.yaml, or of the document NAME of -o json, such as plan, show or error.
+
+    It is its own document in every format.
+    """
+    found = session.api.schema(*([name] if name else []))
     if session.options.output in ("human", "json"):
         session.terminal.out(json.dumps(found, indent=2, ensure_ascii=False))
         return 0

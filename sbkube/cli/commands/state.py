@@ -90,7 +90,7 @@ def info(session: Session) -> int:
     found = session.api.state_info(place(session))
     content = {
         "state": found.place,
-        "schema": found.schema,
+        "schema_version": found.schema,
         "bytes": found.size,
         "key_id": found.key_id or None,
         "older_key_ids": list(found.older_keys),

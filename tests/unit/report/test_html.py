@@ -133,7 +133,7 @@ def read(page: str) -> Checker:
     return checker
 
 
-@pytest.mark.parametrize("name", ["web", HOSTILE, "", "</details>", "日本語", "\ud800"])
+@pytest.mark.parametrize("name", ["web", HOSTILE, "", "</details>", "日本語"])
 def test_whatever_a_name_holds_the_page_stays_what_it_is(name: str) -> None:
     known = read(html.page([detail()]))
     found = read(html.page([detail(name)]))
@@ -196,7 +196,7 @@ def test_a_circle_of_apps_is_drawn_all_the_same() -> None:
     ElementTree.fromstring(graph.svg(nodes))
 
 
-@pytest.mark.parametrize("name", ["web", HOSTILE, "x" * 300])
+@pytest.mark.parametrize("name", ["web", HOSTILE, "x" * 300, "\ud800"])
 def test_drawings_are_well_formed(name: str) -> None:
     ElementTree.fromstring(graph.svg([AppNode(name, name, name, (name,), "#a"), AppNode("b", depends_on=(name,))]))
     ElementTree.fromstring(waterfall.svg([Bar(name, name, name, 0, 1, name)]))
