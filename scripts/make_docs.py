@@ -317,7 +317,6 @@ def python_page() -> str:
         'with sbkube.open_project(".") as project:',
     ]
     lines += ["    result = project.apply()", "```", "", inspect.cleandoc(api.__doc__ or ""), ""]
-    lines += ["Programs to start from are in [examples/python](../../examples/python/README.md).", ""]
     lines += ["Durations are in seconds, times are aware and in UTC.", "", *_function("sbkube.", api.open_project)]
     lines += ["## Project", "", inspect.cleandoc(api.Project.__doc__ or ""), ""]
     for name, member in inspect.getmembers(api.Project):
@@ -331,6 +330,9 @@ def python_page() -> str:
         member = getattr(api, name)
         if inspect.isfunction(member) and name != "open_project":
             lines += _function("sbkube.api.", member)
+    lines += ["## Programs to start from", "", "They are in `examples/python`, and tests run them.", ""]
+    for path in sorted((ROOT / "examples" / "python").glob("*.py")):
+        lines += [f"### {path.name}", "", "```python", path.read_text("utf-8").rstrip(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
