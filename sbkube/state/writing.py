@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 SQLITE_NOW = text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 POSTGRES_NOW = text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
@@ -40,5 +40,9 @@ def insert_new(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
     """Insert rows and leave alone those that are there already."""
     if not rows:
         return
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    conn.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+    if conn.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # not needed by most, and slow to load
+
+        conn.execute(postgresql.insert(table).on_conflict_do_nothing(), list(rows))
+    else:
+        conn.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
