@@ -1,4 +1,4 @@
-"""The programs that sbkube is measured against: helm 4 and kubectl."""
+"""The programs that sbkube is measured against: helm 4 and kubectl, and kapp where it is on PATH."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+OF_THE_TESTS = ("helm", "kubectl")
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 
 
@@ -16,8 +17,8 @@ class PeerMissing(Exception):
 
 
 def find(name: str) -> str:
-    """The program's path: from PATH, else from the cache that the tests fill. Raises PeerMissing."""
-    if not (TESTS / "clients.py").exists():
+    """The program's path: from PATH, else (helm, kubectl) from the cache that the tests fill. Raises PeerMissing."""
+    if name not in OF_THE_TESTS or not (TESTS / "clients.py").exists():
         return _on_path(name)
     sys.path.insert(0, str(TESTS))
     try:

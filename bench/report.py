@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import peers
+from bench import peers, picture
 from bench.measure import Measurement
 from sbkube._version import __version__
 
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LATEST = ROOT / "bench" / "results" / "latest.json"
 KEPT = ROOT / "docs" / "performance.json"
 PAGE = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
 BEGIN, END = "<!-- measured: begin (made by `make bench ARGS=--docs`) -->", "<!-- measured: end -->"
 HEAD = ("#", "what", "against", "sbkube", "peer", "ratio", "goal")
 Json = dict[str, Any]
@@ -135,8 +136,10 @@ def keep(run: Json, path: Path) -> None:
 
 
 def renew_page(run: Json) -> None:
-    """Replace the measured part of the page."""
+    """Replace the measured part of the page, and its picture."""
     page = PAGE.read_text("utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     PAGE.write_text(before + section(run) + after, "utf-8")
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(picture.svg(measurements(run)) + "\n", "utf-8")
