@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 3
 FAST ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test faults check fix bench docs site lock clean
+.PHONY: help demo test faults check fix bench flames docs site lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -46,6 +46,10 @@ fix: $(READY_DEV)  ## repair what can be repaired
 
 bench: $(READY_DEV)  ## measure; prints a table
 	$(BIN)/python -m bench $(ARGS)
+
+flames: $(READY_DEV)  ## draw where the time goes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy
+	$(BIN)/python -m bench.flames
 
 docs: $(READY_DEV)  ## reference files that are made from the code
 	$(BIN)/python -m sbkube.report.schemas

@@ -1,8 +1,8 @@
 """`python -m bench.flames`: where the time of each workload goes, as flame graphs in docs/pictures/.
 
 py-spy looks at the stacks of all threads from outside, a thousand times a second; waiting threads are not counted.
-What is drawn is static SVG: a frame is as wide as its share of the looks, and hangs below its caller. Narrow ones are
-left out.
+What is drawn is static SVG: a frame is as wide as its share of the looks, and hangs below its caller. Narrow ones
+are left out.
 """
 
 from __future__ import annotations

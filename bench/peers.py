@@ -17,7 +17,7 @@ class PeerMissing(Exception):
 
 
 def find(name: str) -> str:
-    """The program's path: from PATH, else (helm, kubectl) from the cache that the tests fill. Raises PeerMissing."""
+    """The program's path: from PATH; helm and kubectl else from the tests' cache. Raises PeerMissing."""
     if name not in OF_THE_TESTS or not (TESTS / "clients.py").exists():
         return _on_path(name)
     sys.path.insert(0, str(TESTS))

@@ -1,4 +1,4 @@
-"""The table as a picture: each ratio on a logarithmic line, its goal as a mark, the range of its pairs as a whisker."""
+"""The table as a picture: each ratio on a logarithmic line, with its goal and the range of its pairs."""
 
 from __future__ import annotations
 
