@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sbkube.api.browsing import Browser, open_browser
     from sbkube.api.checking import check_schema, check_storage
     from sbkube.api.project import Project, open_project
     from sbkube.api.records import Records, open_records
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SANDBOX_DIR",
+    "Browser",
     "Check",
     "Project",
     "Records",
@@ -54,6 +56,7 @@ __all__ = [
     "init_project",
     "migrate_project",
     "new_state_key",
+    "open_browser",
     "open_project",
     "open_records",
     "prune_state",
@@ -67,6 +70,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "browsing": (
+        "Browser",
+        "open_browser",
+    ),
     "checking": (
         "check_schema",
         "check_storage",

@@ -32,6 +32,7 @@ ENTRIES: Mapping[str, Entry] = {
     "drift": Entry(f"{_HERE}.drift:drift", _LOOK, "Show what others changed since the last deployment."),
     "history": Entry(f"{_HERE}.history:history", _LOOK, "List deployments, newest first."),
     "show": Entry(f"{_HERE}.show:show", _LOOK, "Show one deployment with everything it did."),
+    "serve": Entry(f"{_HERE}.serve:serve", _LOOK, "Show the history as a web page on this machine."),
     "rollback": Entry(f"{_HERE}.rollback:rollback", _UNDO, "Undo a deployment."),
     "delete": Entry(f"{_HERE}.delete:delete", _UNDO, "Delete what the project deployed."),
     "destroy": Entry(f"{_HERE}.delete:destroy", _UNDO, "The same as delete."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,9 @@ RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID."""
+    """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID, `person` who deployed,
+    `text` a part of an id, project, person, command or error; `before` is the place of a deployment in the list, as
+    its time and key: only what comes behind it."""
 
     cluster: str | None = None
     namespace: str | None = None
@@ -49,6 +51,9 @@ class Filters:
     offset: int = 0
     project: str | None = None
     until: datetime | None = None
+    person: str | None = None
+    text: str | None = None
+    before: tuple[datetime, int] | None = None
 
 
 def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[DeploymentRecord, ...]:
@@ -65,6 +70,9 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
         query = query.where(table.created_at >= filters.since)
     if filters.until:
         query = query.where(table.created_at < filters.until)
+    query = query.where(*_of_person(filters))
+    if filters.before:
+        query = query.where(_behind(filters, *filters.before))
     if filters.app_name:
         apps = select(app_deployments.c.deployment_id).where(_app_is(filters.app_name))
         query = query.where(table.id.in_(apps))
@@ -73,6 +81,23 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
     # Keys follow time within a project on a cluster; between them, after an import, only the time tells.
     query = query.order_by(*_newest_first(filters)).offset(filters.offset or None).limit(filters.limit)
     return _records(conn, query, store)
+
+
+def _of_person(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    table = deployments.c
+    if filters.person:
+        yield table.operator == filters.person
+    if filters.text:
+        columns = (table.deployment_id, table.project, table.operator, table.command, table.error_message)
+        yield or_(*(column.icontains(filters.text, autoescape=True) for column in columns))
+
+
+def _behind(filters: Filters, moment: datetime, key: int) -> ColumnElement[bool]:
+    """What comes after a deployment in the order of `_newest_first`."""
+    table = deployments.c
+    if filters.project and filters.cluster:
+        return table.id < key
+    return or_(table.created_at < moment, and_(table.created_at == moment, table.id < key))
 
 
 def _app_is(name: str) -> ColumnElement[bool]:
@@ -95,6 +120,13 @@ def _newest_first(filters: Filters) -> tuple[Any, ...]:
     if filters.project and filters.cluster:
         return (table.id.desc(),)
     return (table.created_at.desc(), table.id.desc())
+
+
+def keyed(conn: Connection, keys: Sequence[int], store: BlobStore) -> tuple[DeploymentRecord, ...]:
+    """The deployments with these keys, newest first; at most as many as a page shows."""
+    return _records(
+        conn, select(deployments).where(deployments.c.id.in_(keys)).order_by(*_newest_first(Filters())), store
+    )
 
 
 def one(conn: Connection, key: int, store: BlobStore) -> DeploymentRecord:

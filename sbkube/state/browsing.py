@@ -1,0 +1,83 @@
+"""What a page about all projects asks: the newest deployment of each, one object through time, whether it moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from sbkube.models.deployment_state import DeploymentRecord, ResourceRecord
+from sbkube.models.outcome import OpState
+from sbkube.models.resource import ResourceKey
+from sbkube.state import history, rows
+from sbkube.state.blobs import BlobStore, batches, object_identity
+from sbkube.state.tables import app_deployments, deployed_resources, deployments, events
+
+TARGETS = 500  # so many projects on clusters are listed, the newest first
+
+
+def newest(conn: Connection, store: BlobStore) -> tuple[DeploymentRecord, ...]:
+    """The newest deployment of each project in each namespace of each cluster, newest first."""
+    c = deployments.c
+    key = func.max(c.id).label("key")
+    query = select(key).group_by(c.cluster_uid, c.project, c.namespace).order_by(key.desc()).limit(TARGETS)
+    return history.keyed(conn, list(conn.execute(query).scalars()), store)
+
+
+def totals(conn: Connection) -> list[tuple[str, str, str, int, datetime]]:
+    """(cluster, project, status, how many, newest) of all deployments."""
+    c = deployments.c
+    query = select(c.cluster, c.project, c.status, func.count(), func.max(c.created_at, type_=c.created_at.type))
+    found = conn.execute(query.group_by(c.cluster, c.project, c.status).order_by(c.cluster, c.project, c.status))
+    return [(row[0], row[1], row[2], int(row[3]), row[4]) for row in found]
+
+
+def through_time(
+    conn: Connection, store: BlobStore, cluster: str, key: ResourceKey, *, before: int = 0, limit: int = 50
+) -> list[tuple[DeploymentRecord, ResourceRecord]]:
+    """What was done to one object on one cluster (by its UID), newest first, with images; `before` is the key of
+    the row that the page before ended with."""
+    c, d = deployed_resources.c, deployments.c
+    query = (
+        select(deployed_resources, app_deployments.c.app_name)
+        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
+        .join(deployments, d.id == c.deployment_id)
+        .where(c.kind == key.kind, c.name == key.name, c.namespace == key.namespace, c.api_group == key.group)
+        .where(d.cluster_uid == cluster)
+        .order_by(c.id.desc())
+        .limit(limit)
+    )
+    found = conn.execute(query.where(c.id < before) if before else query).all()
+    values = store.load(conn, _images(found))
+    known = {record.id: record for record in history.keyed(conn, sorted({r.deployment_id for r in found}), store)}
+    return [(known[row.deployment_id], rows.resource_record(row, row.app_name, values)) for row in found]
+
+
+def _images(found: Sequence[Any]) -> Mapping[str, str]:
+    return {
+        name: object_identity(rows.resource_key(row))
+        for row in found
+        for name in (row.intent_blob, row.before_blob, row.after_blob)
+        if name
+    }
+
+
+def pulse(conn: Connection, name: str) -> str:
+    """A text that is another one as soon as something has moved: in one deployment, or ("") in any that runs."""
+    d, r = deployments.c, deployed_resources.c
+    if name:
+        chosen = list(conn.execute(select(d.id).where(d.deployment_id == name)).scalars())
+    else:
+        chosen = list(conn.execute(select(d.id).where(d.status.in_(history.RUNNING))).scalars())
+    parts: list[Any] = [conn.execute(select(func.max(d.id))).scalar()] if not name else []
+    for some in batches(map(str, chosen)):
+        keys = [int(key) for key in some]
+        parts += map(tuple, conn.execute(select(d.id, d.status).where(d.id.in_(keys)).order_by(d.id)))
+        apps = select(app_deployments.c.status, func.count()).where(app_deployments.c.deployment_id.in_(keys))
+        parts += map(tuple, conn.execute(apps.group_by(app_deployments.c.status).order_by("status")))
+        done = r.state != OpState.INTENDED.value
+        parts.append(conn.execute(select(func.count()).where(r.deployment_id.in_(keys), done)).scalar())
+        parts.append(conn.execute(select(func.max(events.c.id)).where(events.c.deployment_id.in_(keys))).scalar())
+    return repr(parts)

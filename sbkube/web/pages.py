@@ -1,0 +1,201 @@
+"""One function per page. They only read, and run in the server's thread pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from sbkube.api import Browser
+from sbkube.errors import DeploymentNotFound, SbkubeError, StateError, UsageError
+from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.models.resource import ResourceKey
+from sbkube.plan.sensitive import sensitive_paths
+from sbkube.web import views
+from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
+
+_FILTERS = ("cluster", "project", "app", "status", "person", "since", "text")
+_PAGE = 50
+
+
+@cache
+def _templates() -> Environment:
+    loader = PackageLoader("sbkube.web")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    """A page made of a template; every value in it is escaped."""
+    visitor = getattr(request.state, "visitor", "")
+    text = _templates().get_template(name).render(path=request.url.path, visitor=visitor, **values)
+    return HTMLResponse(text, status)
+
+
+def _browser(request: Request) -> Browser:
+    found: Browser = request.app.state.browser
+    return found
+
+
+def _door(request: Request) -> Door:
+    found: Door = request.app.state.door
+    return found
+
+
+def overview(request: Request) -> Response:
+    """Projects with their newest deployments, and the timeline of all with filters."""
+    given = {name: value for name in _FILTERS if (value := request.query_params.get(name, "").strip())}
+    page = _browser(request).timeline(rest=request.query_params.get("rest", ""), size=_PAGE, **_wanted(given))
+    newest, now = _browser(request).newest(), datetime.now(UTC)
+    return render(
+        request,
+        "overview.html",
+        given={name: given.get(name, "") for name in _FILTERS},
+        filtered=bool(given),
+        newest=[views.row(record, now) for record in newest],
+        rows=[views.row(record, now) for record in page.records],
+        rest="/?" + urlencode({**given, "rest": page.rest}) if page.rest else "",
+        first=not request.query_params.get("rest"),
+        clusters=sorted({r.cluster for r in newest}),
+        projects=sorted({r.project for r in newest if r.project}),
+        statuses=[status.value for status in DeploymentStatus],
+    )
+
+
+def _wanted(given: Mapping[str, str]) -> dict[str, Any]:
+    names = {"app": "app_name"}
+    wanted: dict[str, Any] = {names.get(name, name): value for name, value in given.items()}
+    if "since" in wanted:
+        wanted["since"] = _moment(wanted["since"])
+    if wanted.get("status", "success") not in set(DeploymentStatus):
+        raise UsageError("there is no such status", hint="choose one of the list")
+    return wanted
+
+
+def _moment(text: str) -> datetime:
+    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    try:
+        if text[-1] in units:
+            return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+        found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise UsageError("this is no time", hint="write 7d, 12h, or 2026-05-01") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def deployment(request: Request) -> Response:
+    """One deployment with everything it did."""
+    detail = _browser(request).detail(request.query_params.get("id") or "latest")
+    return render(request, "deployment.html", **views.deployment(detail))
+
+
+def compare(request: Request) -> Response:
+    """What differs between what two deployments left."""
+    first, second = (request.query_params.get(name, "").strip() for name in ("a", "b"))
+    if not first or not second:
+        return render(request, "compare.html", a=first, b=second, found=None)
+    browser = _browser(request)
+    left, right = browser.compare(first, second)
+    snapshots = [browser.detail(then.deployment_id).deployment.config_snapshot for then in (left, right)]
+    hidden = [path for snapshot in snapshots for path in sensitive_paths(snapshot)]
+    return render(request, "compare.html", a=first, b=second, found=views.difference(left, right, hidden))
+
+
+def one_object(request: Request) -> Response:
+    """One object, or one of its fields, through all deployments."""
+    asked = request.query_params
+    names = {name: asked.get(name, "") for name in ("group", "version", "kind", "namespace", "name")}
+    key, cluster, field = ResourceKey(**names), asked.get("cluster", ""), asked.get("field", "").strip()
+    before = asked.get("before", "")
+    number = int(before) if before.isdecimal() and len(before) < 19 else 0
+    found = _browser(request).through_time(cluster, key, before=number, limit=_PAGE)
+    same = {"cluster": cluster, **names}
+    rest = (
+        "/object?" + urlencode({**same, "field": field, "before": found[-1][1].id}) if len(found) == _PAGE else ""
+    )
+    entries = views.biography(found, field)
+    return render(request, "object.html", key=key, same=same, field=field, entries=entries, rest=rest)
+
+
+def login(request: Request) -> Response:
+    """Exchange the one-time token for a session, or say how to get one."""
+    door, token = _door(request), request.query_params.get("token", "")
+    if not token:
+        return ask_to_sign_in(request)
+    if door.too_many():
+        return render(request, "login.html", 429, problem="Too many wrong tokens. Wait a minute.")
+    session = door.enter(token)
+    if not session:
+        problem = "This address was used already, or is wrong. The newest one is in the terminal of sbkube serve."
+        return render(request, "login.html", 403, problem=problem)
+    request.app.state.announce()
+    answer = RedirectResponse("/", 303)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(
+        COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/"
+    )
+    return answer
+
+
+def ask_to_sign_in(request: Request) -> Response:
+    """The page for people without a session."""
+    return render(request, "login.html", 401, problem="")
+
+
+def logout(request: Request) -> Response:
+    """End the session."""
+    _door(request).leave(request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return answer
+
+
+def health(request: Request) -> Response:
+    """Whether the database answers."""
+    try:
+        _browser(request).pulse()
+    except StateError:
+        return PlainTextResponse("the state database does not answer\n", 503)
+    return PlainTextResponse("ok\n")
+
+
+def metrics(request: Request) -> Response:
+    """Counts for Prometheus, in its text format."""
+    totals = _browser(request).totals()
+    lines = ["# HELP sbkube_deployments Recorded deployments.", "# TYPE sbkube_deployments gauge"]
+    lines += [f"sbkube_deployments{_labels(*row[:3])} {row[3]}" for row in totals]
+    lines.append("# HELP sbkube_last_deployment_timestamp_seconds When the newest deployment of a status began.")
+    lines.append("# TYPE sbkube_last_deployment_timestamp_seconds gauge")
+    name = "sbkube_last_deployment_timestamp_seconds"
+    lines += [f"{name}{_labels(*row[:3])} {row[4].timestamp():.3f}" for row in totals]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _labels(cluster: str, project: str, status: str) -> str:
+    def quoted(text: str) -> str:
+        return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+    return f'{{cluster="{quoted(cluster)}",project="{quoted(project)}",status="{quoted(status)}"}}'
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """The one place where errors become pages."""
+    if isinstance(error, DeploymentNotFound):
+        status = 404
+    elif isinstance(error, UsageError):
+        status = 400
+    else:
+        status = 503 if isinstance(error, SbkubeError) else 500
+    text = str(error) if isinstance(error, SbkubeError) else "This is a bug in sbkube."
+    hint = error.hint if isinstance(error, SbkubeError) else "Please report it."
+    return render(request, "error.html", status, text=text, hint=hint or "")
+
+
+def missing(request: Request, error: Exception) -> Response:
+    """There is no such page."""
+    return render(request, "error.html", 404, text="There is no such page.", hint="")

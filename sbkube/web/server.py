@@ -1,0 +1,93 @@
+"""The application, and the server that runs it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from sbkube.api import Browser
+from sbkube.errors import SbkubeError, UsageError
+from sbkube.web import pages
+from sbkube.web.door import Door
+from sbkube.web.gate import Gate
+from sbkube.web.live import live
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def application(browser: Browser, door: Door, announce: Callable[[], None]) -> Starlette:
+    """The whole page; `announce` is called when a one-time token was used, to tell the next one."""
+    app = Starlette(
+        routes=[
+            Route("/", pages.overview),
+            Route("/deployment", pages.deployment),
+            Route("/compare", pages.compare),
+            Route("/object", pages.one_object),
+            Route("/live", live),
+            Route("/login", pages.login),
+            Route("/logout", pages.logout, methods=["POST"]),
+            Route("/healthz", pages.health),
+            Route("/metrics", pages.metrics),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+        ],
+        middleware=[Middleware(Gate, door=door, login=pages.ask_to_sign_in)],
+        exception_handlers={SbkubeError: pages.failed, 404: pages.missing, Exception: pages.failed},
+    )
+    app.state.browser, app.state.door, app.state.announce = browser, door, announce
+    app.state.listeners = 0
+    return app
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any free one. Raises UsageError."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        hint = "choose another one with --port, or 0 for any free one"
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from error
+
+
+def listen_unix(path: str) -> socket.socket:
+    """A Unix socket that only its owner can connect to; one that was left behind is replaced. Raises UsageError."""
+    file = Path(path)
+    own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with suppress(FileNotFoundError):
+            if stat.S_ISSOCK(file.stat().st_mode):
+                file.unlink()
+        before = os.umask(0o177)
+        try:
+            own.bind(path)
+        finally:
+            os.umask(before)
+        own.listen(128)
+    except OSError as error:
+        own.close()
+        raise UsageError(f"cannot listen on {path}: {error.strerror}", hint="choose another path") from error
+    return own
+
+
+def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
+    """Serve until Ctrl-C or SIGTERM. Addresses of clients are those of the connection, never of a header."""
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=list(sockets))

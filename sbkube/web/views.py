@@ -1,0 +1,190 @@
+"""From records to what the templates show. Every image of an object passes `masked_pair` here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from sbkube.models.comparison import Then
+from sbkube.models.deployment_state import (
+    AppDeploymentRecord,
+    DeploymentDetail,
+    DeploymentRecord,
+    HelmReleaseRecord,
+    ResourceRecord,
+)
+from sbkube.models.plan import Verb
+from sbkube.models.resource import ResourceKey
+from sbkube.plan.sensitive import sensitive_paths
+from sbkube.report import comparison
+from sbkube.report.detail import did
+from sbkube.report.diff import readable, unified
+from sbkube.report.history import changes, fate
+from sbkube.report.ink import Ink
+from sbkube.report.layout import age, between
+from sbkube.report.masking import masked_pair
+from sbkube.report.yaml_text import dump
+from sbkube.web.drawing import Graph, Step, Waterfall, graph, waterfall
+
+Json = dict[str, Any]
+_PLAIN = Ink()
+_DIFFS = 200  # differences on one page; each object has a page of its own
+_SIGNS = {"+ ": "new", "- ": "old", "@@": "at"}
+
+
+def row(record: DeploymentRecord, now: datetime) -> Json:
+    """A deployment in a list."""
+    return {
+        "record": record,
+        "fate": fate(record, _PLAIN),
+        "age": age(record.created_at, now),
+        "took": between(record.created_at, record.ended_at),
+        "changes": changes(record.counts) if record.counts else "",
+        "commit": str(record.origin.get("commit") or "")[:12],
+        "dirty": bool(record.origin.get("dirty")),
+    }
+
+
+def lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """A difference as (kind, line): new, old, at (a heading) or same. Both sides must be masked already."""
+    return [(_SIGNS.get(line[:2], "same"), line) for line in unified(before, after, _PLAIN)]
+
+
+def object_link(cluster: str, key: ResourceKey) -> str:
+    """The page of one object."""
+    return "/object?" + urlencode({"cluster": cluster, **key.to_json()})
+
+
+def deployment(detail: DeploymentDetail) -> Json:
+    """Everything on the page of one deployment."""
+    record, now = detail.deployment, datetime.now(UTC)
+    hidden = sensitive_paths(record.config_snapshot)
+    left = [_DIFFS]
+    return {
+        **row(record, now),
+        "line": (record.command_args or {}).get("line") or record.command,
+        "apps": [_app(app, detail, hidden, left) for app in detail.apps],
+        "graph": _graph(detail.apps),
+        "waterfall": _waterfall(detail, now),
+        "events": [(event, _rest(event.message, event.detail)) for event in detail.events],
+        "snapshot": dump(dict(record.config_snapshot)) if record.config_snapshot else "",
+        "running": not record.status.ended,
+    }
+
+
+def _rest(message: str, detail: str) -> str:
+    return "" if str(detail).strip() == message.strip() else str(detail)
+
+
+def _app(app: AppDeploymentRecord, detail: DeploymentDetail, hidden: Sequence[str], left: list[int]) -> Json:
+    cluster = detail.deployment.cluster_uid
+    own = [item for item in detail.resources if item.app_name == app.app_name]
+    return {
+        "app": app,
+        "took": between(app.started_at, app.ended_at),
+        "releases": [_release(one) for one in detail.releases if one.app_name == app.app_name],
+        "objects": [_object(item, cluster, hidden, left) for item in own],
+    }
+
+
+def _release(item: HelmReleaseRecord) -> Json:
+    gone = item.verb.endswith("uninstall")
+    after = "gone" if gone else str(item.revision_after or "?")
+    return {
+        "item": item,
+        "before": str(item.revision_before) if item.revision_before else "none",
+        "after": after,
+        "took": between(item.started_at, item.ended_at),
+    }
+
+
+def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str], left: list[int]) -> Json:
+    command = item.verb == Verb.RUN.value
+    shown: list[tuple[str, str]] = []
+    if not command and not item.missing_key and left[0] > 0:
+        before, after = masked_pair(item.key, item.before, item.after, hidden)
+        if readable(before) != readable(after):
+            shown, left[0] = lines(before, after), left[0] - 1
+    return {
+        "item": item,
+        "did": did(item),
+        "took": between(item.started_at, item.ended_at),
+        "why": item.message if item.reason in item.message else f"{item.reason}: {item.message}".strip(": "),
+        "diff": shown,
+        "link": "" if command or not cluster else object_link(cluster, item.key),
+    }
+
+
+def _graph(apps: Sequence[AppDeploymentRecord]) -> Graph:
+    names = {app.app_name for app in apps}
+
+    def needs(app: AppDeploymentRecord) -> list[str]:
+        phase = app.app_name.rpartition("/")[0]
+        wanted = [str(name) for key in ("depends_on", "deps") for name in app.spec.get(key) or ()]
+        return [name if name in names else f"{phase}/{name}" for name in wanted]
+
+    return graph({app.app_name: (app.status.value, needs(app)) for app in apps})
+
+
+def _waterfall(detail: DeploymentDetail, now: datetime) -> Waterfall:
+    steps = []
+    for item in (*detail.releases, *detail.resources):
+        if item.started_at is None or item.verb == "helm":
+            continue
+        name = str(item.key) if isinstance(item, ResourceRecord) else f"release {item.release_name}"
+        took = between(item.started_at, item.ended_at)
+        steps.append(Step(name, item.state.value, took, item.started_at, item.ended_at))
+    return waterfall(steps, now)
+
+
+def difference(left: Then, right: Then, hidden: Sequence[str]) -> Json:
+    """What differs between what two deployments left."""
+    found = [(key, lines(a, b)) for key, a, b in comparison.objects(left, right, hidden)]
+    return {
+        "left": left.deployment_id,
+        "right": right.deployment_id,
+        "releases": comparison.releases(left, right),
+        "objects": found,
+        "unreadable": sorted(map(str, left.hidden | right.hidden)),
+    }
+
+
+def biography(found: Iterable[tuple[DeploymentRecord, ResourceRecord]], field: str) -> list[Json]:
+    """One object, or one field of it, through its deployments; values that any of them calls sensitive are hidden
+    in all. With a field, only deployments that changed it."""
+    pairs, now = list(found), datetime.now(UTC)
+    hidden = sorted({path for record, _ in pairs for path in sensitive_paths(record.config_snapshot)})
+    shown: list[Json] = []
+    for record, item in pairs:
+        entry = {**row(record, now), "item": item, "did": did(item), "diff": [], "old": "", "new": ""}
+        if not item.missing_key:
+            before, after = masked_pair(item.key, item.before, item.after, hidden)
+            if field:
+                entry |= {"old": value_at(before, field), "new": value_at(after, field)}
+            elif readable(before) != readable(after):
+                entry["diff"] = lines(before, after)
+        if not field or entry["old"] != entry["new"]:
+            shown.append(entry)
+    return shown
+
+
+def value_at(body: Any, path: str) -> str:
+    """The value at a path such as `spec.replicas` or `spec.template.spec.containers[0].image`; a part that has dots
+    in its own name is found too. "" where there is none."""
+    found = _at(readable(body) if body is not None else None, path.replace("[", ".").replace("]", ""))
+    return "" if found is None else found if isinstance(found, str) else dump({"": found})[4:].strip()
+
+
+def _at(value: Any, path: str) -> Any:
+    if not path:
+        return value
+    if isinstance(value, list):
+        number, _, rest = path.partition(".")
+        return _at(value[int(number)], rest) if number.isdecimal() and int(number) < len(value) else None
+    if not isinstance(value, Mapping):
+        return None
+    names = [name for name in value if path == name or path.startswith(f"{name}.")]
+    name = max(names, key=len, default=None)
+    return None if name is None else _at(value[name], path[len(name) + 1 :])

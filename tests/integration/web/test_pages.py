@@ -1,0 +1,202 @@
+"""The pages of `sbkube serve`, through a real deployment to the sandbox recorded in SQLite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from integration.conftest import Bench
+from shapes import configmap, deployment
+
+pytest.importorskip("starlette")
+
+from starlette.testclient import TestClient
+
+from sbkube.api import open_browser
+from sbkube.state.database import DeploymentDatabase
+from sbkube.web.door import Door, Rules
+from sbkube.web.server import application
+
+HOSTILE = '<script>alert("x")</script>'
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door(Rules(frozenset({"sbkube.example"}), ("10.0.0.0/8",), "x-user", metrics_token="m"))
+
+
+@pytest.fixture
+def client(door: Door, bench: Bench) -> Iterator[TestClient]:
+    browser = open_browser()
+    app = application(browser, door, lambda: None)
+    with TestClient(app, base_url="http://127.0.0.1:8384", follow_redirects=False) as found:
+        yield found
+    browser.close()
+
+
+@pytest.fixture
+def inside(client: TestClient, door: Door) -> TestClient:
+    answer = client.get(f"/login?token={door.invite()}")
+    assert answer.status_code == 303
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+    return client
+
+
+def _secret(value: str) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"key": value}}
+
+
+def _deploy(bench: Bench, greeting: str, secret: str) -> str:
+    bench.write("a.yaml", [configmap("page", greeting=greeting), _secret(secret)])
+    bench.write("b.yaml", [deployment("web")])
+    apps = {
+        "base": {"type": "yaml", "manifests": ["a.yaml"]},
+        "web": {"type": "yaml", "manifests": ["b.yaml"], "depends_on": ["base"]},
+    }
+    bench.project(apps)
+    return str(bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"])
+
+
+def test_a_deployment_with_all_its_pages(bench: Bench, inside: TestClient) -> None:
+    first = _deploy(bench, "hello", "swordfish-one")
+    second = _deploy(bench, HOSTILE, "swordfish-two")
+    pages = [
+        inside.get("/"),
+        inside.get("/deployment", params={"id": second}),
+        inside.get("/compare", params={"a": first, "b": second}),
+    ]
+    shown = pages[1].text
+    assert first in pages[0].text and "base" in shown and 'class="arrow"' in shown and 'class="bar ' in shown
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/object[^"]+)"', shown)]
+    assert len(links) == 3
+    pages += [inside.get(link) for link in links]
+    pages += [inside.get(link + "&field=data.greeting") for link in links]
+    assert "hello" in pages[2].text and "hello" in pages[3].text + pages[4].text + pages[5].text
+    for page in pages:
+        assert page.status_code == 200, page.text
+        assert HOSTILE not in page.text
+        assert "swordfish" not in page.text and "c3dvcmRmaXNo" not in page.text
+        assert "style=" not in page.text and "<script>" not in page.text and " onclick" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["referrer-policy"] == "no-referrer"
+    assert "(masked" in shown and "&lt;script&gt;" in shown
+    assert "hello" in inside.get([x for x in links if "ConfigMap" in x][0] + "&field=data.greeting").text
+    assert f'project="{bench.namespace}"' in inside.get("/metrics").text
+
+
+def test_filters_and_pages_of_the_timeline(bench: Bench, inside: TestClient) -> None:
+    database = DeploymentDatabase()
+    names = []
+    for number in range(120):
+        data = {
+            "cluster": "k<3>s", "namespace": "n", "app_config_dir": "/p", "config_file_path": "/p/x", "command": "apply",
+            "config_snapshot": {}, "deployment_id": f"../{HOSTILE}{number:03}", "operator": f"ann{number % 2}",
+            "project": "shop", "cluster_uid": "u",
+        }  # fmt: skip
+        names.append(database.create_deployment(data).deployment_id)
+    database.close()
+    seen: list[str] = []
+    for start in ("/", "/?cluster=k<3>s&project=shop"):
+        seen, where = [], start
+        while where:
+            text = inside.get(where).text
+            assert HOSTILE not in text
+            table = text.split("<tbody>")[1]
+            seen += re.findall(r'name="a" value="[^"]*?(\d{3})"', table)
+            found = re.search(r'rel="next" href="([^"]+)"', text)
+            where = found[1].replace("&amp;", "&") if found else ""
+        assert seen == [f"{number:03}" for number in reversed(range(120))]
+    assert "ann1" not in inside.get("/?person=ann0").text.split("<tbody>")[1]
+    assert (
+        "117" in inside.get("/?text=117").text and "118" not in inside.get("/?text=117").text.split("<tbody>")[1]
+    )
+    assert inside.get("/deployment", params={"id": names[0]}).status_code == 200
+    assert "No deployments" in inside.get("/?status=failed").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/?rest=x", 400), ("/?status=x", 400), ("/?since=x", 400), ("/deployment?id=x", 404), ("/no", 404)],
+)
+def test_what_makes_no_sense_is_said(inside: TestClient, path: str, status: int) -> None:
+    answer = inside.get(path)
+    assert answer.status_code == status and "This cannot be shown" in answer.text
+
+
+def test_nobody_comes_in_without_a_token(client: TestClient, door: Door) -> None:
+    assert client.get("/").headers["location"] == "/login"
+    for path in ("/deployment", "/compare", "/object", "/live", "/metrics"):
+        assert client.get(path).status_code == 401
+    assert client.get("/healthz").text == "ok\n"
+    token = door.invite()
+    assert client.get(f"/login?token={token}").status_code == 303
+    client.cookies.clear()
+    assert client.get(f"/login?token={token}").status_code == 403
+
+
+def test_signing_out_ends_the_session(inside: TestClient) -> None:
+    cookies = dict(inside.cookies)
+    refused = inside.post("/logout", headers={"sec-fetch-site": "cross-site"})
+    assert refused.status_code == 403 and inside.get("/").status_code == 200
+    assert inside.post("/logout").status_code == 303
+    inside.cookies.update(cookies)
+    assert inside.get("/").status_code == 303
+
+
+def test_wrong_tokens_are_slowed_down(client: TestClient, door: Door) -> None:
+    for _ in range(10):
+        assert client.get("/login?token=x").status_code == 403
+    assert client.get(f"/login?token={door.invite()}").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example", 421), ("127.0.0.1.evil.example", 421), ("sbkube.example:1", 200), ("[::1]:8384", 200)],
+)
+def test_only_names_of_this_server_are_answered(client: TestClient, host: str, status: int) -> None:
+    assert client.get("/healthz", headers={"host": host}).status_code == status
+
+
+def test_an_identity_counts_only_from_a_proxy(client: TestClient, door: Door) -> None:
+    named = {"x-user": "ann<b>"}
+    assert client.get("/", headers=named).status_code == 303
+    with TestClient(client.app, "http://127.0.0.1", client=("10.1.2.3", 1)) as proxy:
+        answer = proxy.get("/", headers=named)
+        assert answer.status_code == 200 and "ann&lt;b&gt;" in answer.text
+
+
+def test_metrics_have_a_token_of_their_own(client: TestClient) -> None:
+    assert client.get("/metrics", headers={"authorization": "Bearer x"}).status_code == 401
+    assert client.get("/metrics", headers={"authorization": "Bearer m"}).status_code == 200
+    assert client.get("/deployment", headers={"authorization": "Bearer m"}).status_code == 401
+
+
+def test_news_are_told_when_something_moves() -> None:
+    import asyncio
+
+    from sbkube.web.live import news
+
+    beats = iter(["a", "a", "b", "b", "c"])
+
+    async def told() -> list[str]:
+        return [part async for part in news(lambda: next(beats), every=0, looks=4)]
+
+    assert asyncio.run(told()) == ["retry: 3000\n\n", *["event: moved\ndata: \n\n"] * 2]
+
+
+def test_the_pulse_follows_a_deployment(bench: Bench) -> None:
+    database = DeploymentDatabase()
+    browser = open_browser()
+    before = browser.pulse()
+    data = dict.fromkeys(("cluster", "namespace", "app_config_dir", "config_file_path", "command"), "x")
+    record = database.create_deployment({**data, "config_snapshot": {}})
+    running = browser.pulse(record.deployment_id)
+    assert browser.pulse() != before
+    database.update_deployment_status(record.id, "in_progress")
+    assert browser.pulse(record.deployment_id) != running
+    browser.close()
+    database.close()
