@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 3
 FAST ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test faults check fix bench flames docs site lock clean
+.PHONY: help demo test faults browser check fix bench flames docs site lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,10 @@ test: $(READY_DEV)  ## all tests of the short run
 
 faults: $(READY_DEV)  ## break everything on purpose, for up to an hour (docs/faults.md)
 	SBKUBE_FAULTS=long $(BIN)/python -m pytest $(FAST) $(or $(ARGS),tests/faults)
+
+browser: $(READY_DEV)  ## the web page in Chromium (apt-get install chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.61'
+	$(BIN)/python -m pytest $(or $(ARGS),tests/browser)
 
 check: $(READY_DEV)  ## linters, types, layers
 	$(BIN)/ruff check .

@@ -171,8 +171,8 @@ def biography(found: Iterable[tuple[DeploymentRecord, ResourceRecord]], field: s
 
 
 def value_at(body: Any, path: str) -> str:
-    """The value at a path such as `spec.replicas` or `spec.template.spec.containers[0].image`; a part that has dots
-    in its own name is found too. "" where there is none."""
+    """The value at a path such as `spec.replicas` or `spec.template.spec.containers[0].image`, "" where there is
+    none; a part that has dots in its own name is found too."""
     found = _at(readable(body) if body is not None else None, path.replace("[", ".").replace("]", ""))
     return "" if found is None else found if isinstance(found, str) else dump({"": found})[4:].strip()
 
