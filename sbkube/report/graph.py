@@ -9,7 +9,7 @@ decides; `report.html_style.STYLE` has one for dark and for light.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,10 +36,11 @@ class AppNode:
 def of_detail(detail: DeploymentDetail, links: Mapping[str, str] | None = None) -> list[AppNode]:
     """The apps of a recorded deployment; `links` leads from an app's name to where more is told of it."""
     configured: Mapping[str, Any] = detail.deployment.config_snapshot.get("apps") or {}
+    known = {app.app_name for app in detail.apps}
     found = []
     for app in detail.apps:
         note = " · ".join(filter(None, (app.app_type, between(app.started_at, app.ended_at))))
-        waits = _depends_on(app, configured.get(app.app_name))
+        waits = _depends_on(app, configured.get(app.app_name), known)
         found.append(AppNode(app.app_name, app.status.value, note, waits, (links or {}).get(app.app_name, "")))
     return found
 
@@ -55,11 +56,14 @@ def of_plan(plan: Plan) -> list[AppNode]:
     return found
 
 
-def _depends_on(app: AppDeploymentRecord, configured: Any) -> tuple[str, ...]:
+def _depends_on(app: AppDeploymentRecord, configured: Any, known: Collection[str]) -> tuple[str, ...]:
+    """What an app waits for; a name alone is an app of the same phase."""
     given = app.spec.get("depends_on")
     if given is None and isinstance(configured, Mapping):
         given = configured.get("depends_on")
-    return tuple(str(name) for name in given) if isinstance(given, list | tuple) else ()
+    names = [str(name) for name in given] if isinstance(given, list | tuple) else []
+    phase = app.app_name.rpartition("/")[0]
+    return tuple(name if name in known or not phase else f"{phase}/{name}" for name in names)
 
 
 def ranks(nodes: Sequence[AppNode]) -> dict[str, int]:

@@ -23,6 +23,10 @@ class Html(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """What template engines take as it is."""
+        return self
+
 
 def escaped(value: object) -> Html:
     """The value as text in an element or in a quoted attribute; what cannot be printed becomes `\ufffd`."""

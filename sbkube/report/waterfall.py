@@ -19,6 +19,7 @@ from sbkube.report.markup import Html, element
 
 _NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
 _LETTERS = 42
+ROWS = 400  # more are not drawn: nobody reads them, and a page should not hold ten thousand bars
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 
 
@@ -57,7 +58,9 @@ def svg(bars: Sequence[Bar]) -> Html:
     if not bars:
         return Html()
     whole = max(0.001, *(bar.end for bar in bars))
-    lines = list(_lines(bars))
+    lines = list(_lines(bars[:ROWS]))
+    if len(bars) > ROWS:
+        lines.append(f"{len(bars) - ROWS} more operations are not drawn")
     width, height = _NAMES + _TIME + _TAIL, _HEAD + len(lines) * _LINE + 8
     drawn = [_app(line, at) if isinstance(line, str) else _bar(line, at, whole) for at, line in enumerate(lines)]
     return element(

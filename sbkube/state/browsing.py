@@ -1,4 +1,4 @@
-"""What a page about all projects asks: the newest deployment of each, one object through time, whether it moved."""
+"""What a page about all projects asks: the newest of each, one object through time, whether it moved."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID, `person` who deployed,
-    `text` a part of an id, project, person, command or error; `before` is the place of a deployment in the list, as
-    its time and key: only what comes behind it."""
+    """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID, `person` who
+    deployed, `text` a part of an id, project, person, command or error; `before` is the place of a deployment in
+    the list, as its time and key: only what comes behind it."""
 
     cluster: str | None = None
     namespace: str | None = None

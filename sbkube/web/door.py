@@ -24,8 +24,9 @@ _SESSIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`hosts` are further names that this server answers to; `proxies` networks whose `identity_header` is believed;
-    `socket`: it listens on a Unix socket, whose peers are believed too. `metrics_token` opens /metrics only."""
+    """`hosts` are further names that this server answers to; `proxies` networks whose `identity_header` is
+    believed; `socket`: it listens on a Unix socket, whose peers are believed too. `metrics_token` opens
+    /metrics only."""
 
     hosts: frozenset[str] = frozenset()
     proxies: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: str) -> socket.socket:
-    """A Unix socket that only its owner can connect to; one that was left behind is replaced. Raises UsageError."""
+    """A Unix socket for its owner alone; one that was left behind is replaced. Raises UsageError."""
     file = Path(path)
     own = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""From records to what the templates show. Every image of an object passes `masked_pair` here, and nowhere else."""
+"""From records to what the templates show. Images of objects pass `masked_pair` here, and nowhere else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sbkube.models.deployment_state import (
 from sbkube.models.plan import Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan.sensitive import sensitive_paths
-from sbkube.report import comparison
+from sbkube.report import comparison, graph, waterfall
 from sbkube.report.detail import did
 from sbkube.report.diff import readable, unified
 from sbkube.report.history import changes, fate
@@ -26,7 +26,6 @@ from sbkube.report.ink import Ink
 from sbkube.report.layout import age, between
 from sbkube.report.masking import masked_pair
 from sbkube.report.yaml_text import dump
-from sbkube.web.drawing import Graph, Step, Waterfall, graph, waterfall
 
 Json = dict[str, Any]
 _PLAIN = Ink()
@@ -61,13 +60,14 @@ def deployment(detail: DeploymentDetail) -> Json:
     """Everything on the page of one deployment."""
     record, now = detail.deployment, datetime.now(UTC)
     hidden = sensitive_paths(record.config_snapshot)
+    links = {app.app_name: f"#app-{number}" for number, app in enumerate(detail.apps, 1)}
     left = [_DIFFS]
     return {
         **row(record, now),
         "line": (record.command_args or {}).get("line") or record.command,
         "apps": [_app(app, detail, hidden, left) for app in detail.apps],
-        "graph": _graph(detail.apps),
-        "waterfall": _waterfall(detail, now),
+        "graph": graph.svg(graph.of_detail(detail, links)),
+        "waterfall": waterfall.svg(waterfall.of_detail(detail, now)),
         "events": [(event, _rest(event.message, event.detail)) for event in detail.events],
         "snapshot": dump(dict(record.config_snapshot)) if record.config_snapshot else "",
         "running": not record.status.ended,
@@ -115,28 +115,6 @@ def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str], left: lis
         "diff": shown,
         "link": "" if command or not cluster else object_link(cluster, item.key),
     }
-
-
-def _graph(apps: Sequence[AppDeploymentRecord]) -> Graph:
-    names = {app.app_name for app in apps}
-
-    def needs(app: AppDeploymentRecord) -> list[str]:
-        phase = app.app_name.rpartition("/")[0]
-        wanted = [str(name) for key in ("depends_on", "deps") for name in app.spec.get(key) or ()]
-        return [name if name in names else f"{phase}/{name}" for name in wanted]
-
-    return graph({app.app_name: (app.status.value, needs(app)) for app in apps})
-
-
-def _waterfall(detail: DeploymentDetail, now: datetime) -> Waterfall:
-    steps = []
-    for item in (*detail.releases, *detail.resources):
-        if item.started_at is None or item.verb == "helm":
-            continue
-        name = str(item.key) if isinstance(item, ResourceRecord) else f"release {item.release_name}"
-        took = between(item.started_at, item.ended_at)
-        steps.append(Step(name, item.state.value, took, item.started_at, item.ended_at))
-    return waterfall(steps, now)
 
 
 def difference(left: Then, right: Then, hidden: Sequence[str]) -> Json:

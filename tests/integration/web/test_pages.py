@@ -68,7 +68,7 @@ def test_a_deployment_with_all_its_pages(bench: Bench, inside: TestClient) -> No
         inside.get("/compare", params={"a": first, "b": second}),
     ]
     shown = pages[1].text
-    assert first in pages[0].text and "base" in shown and 'class="arrow"' in shown and 'class="bar ' in shown
+    assert first in pages[0].text and "base" in shown and 'class="edge"' in shown and 'class="bar ' in shown
     links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/object[^"]+)"', shown)]
     assert len(links) == 2
     pages += [inside.get(link) for link in links]
@@ -94,7 +94,10 @@ def test_filters_and_pages_of_the_timeline(bench: Bench, inside: TestClient) -> 
     for number in range(120):
         data = {
             "cluster": "k<3>s", "namespace": "n", "app_config_dir": "/p", "config_file_path": "/p/x",
-            "command": "apply", "config_snapshot": {}, "deployment_id": f"../{HOSTILE}{number:03}", "operator": f"ann{number % 2}",
+            "command": "apply",
+            "config_snapshot": {},
+            "deployment_id": f"../{HOSTILE}{number:03}",
+            "operator": f"ann{number % 2}",
             "project": "shop", "cluster_uid": "u",
         }  # fmt: skip
         names.append(database.create_deployment(data).deployment_id)
