@@ -68,7 +68,7 @@ def test_the_page_moves_by_itself(chromium: Any, address: str, history: Bench) -
     database = DeploymentDatabase()
     database.create_deployment({**data, "config_snapshot": {}})
     database.close()
-    page.wait_for_function("document.querySelectorAll('tbody tr').length === 4", timeout=10_000)
+    page.wait_for_selector("tbody tr:nth-child(4)", timeout=10_000)
     assert said == []
 
 
