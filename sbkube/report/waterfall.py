@@ -20,7 +20,31 @@ from sbkube.report.markup import Html, element
 _NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
 _LETTERS = 42
 ROWS = 400  # more are not drawn: nobody reads them, and a page should not hold ten thousand bars
-_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
+_STEPS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1800,
+    3600,
+    7200,
+    21600,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +115,16 @@ def step(whole: float) -> float:
     return next((size for size in _STEPS if whole / size <= 8), 86400.0)
 
 
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
+
+
 def _axis(whole: float, height: int) -> Iterator[Html]:
     size = step(whole)
     for number in range(min(400, int(whole / size) + 1)):
         x = round(_NAMES + number * size / whole * _TIME, 1)
         yield element("line", x1=x, x2=x, y1=_HEAD - 6, y2=height, class_="tick")
-        yield element("text", duration(number * size), x=x + 3, y=_HEAD - 12, class_="note")
+        yield element("text", _time(number * size), x=x + 3, y=_HEAD - 12, class_="note")
 
 
 def _app(name: str, at: int) -> Html:
@@ -105,7 +133,7 @@ def _app(name: str, at: int) -> Html:
 
 
 def _bar(bar: Bar, at: int, whole: float) -> Html:
-    y, took = _HEAD + at * _LINE, duration(bar.end - bar.start)
+    y, took = _HEAD + at * _LINE, _time(bar.end - bar.start)
     x = round(_NAMES + bar.start / whole * _TIME, 1)
     wide = round(max(2.0, (bar.end - bar.start) / whole * _TIME), 1)
     return element(
