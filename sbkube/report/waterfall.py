@@ -20,31 +20,9 @@ from sbkube.report.markup import Html, element
 _NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
 _LETTERS = 42
 ROWS = 400  # more are not drawn: nobody reads them, and a page should not hold ten thousand bars
-_STEPS = (
-    0.001,
-    0.002,
-    0.005,
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    20,
-    30,
-    60,
-    120,
-    300,
-    600,
-    1800,
-    3600,
-    7200,
-    21600,
-)
+_MILLISECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
+_STEPS = (*(number / 1000 for number in _MILLISECONDS), *_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
