@@ -173,6 +173,10 @@ DOCUMENTS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
         ({**record({}, {"running": FLAG, "kubeconfig": TEXT, "was_running": FLAG, "reset": FLAG}), **MAP},),
     ),
     "completion": ("A completion script.", (record({"shell": TEXT, "script": TEXT, "file": TEXT}),)),
+    "serve": (
+        "An address that opens the web page once; a new document whenever one has been used.",
+        (record({"url": TEXT, "socket": maybe(TEXT)}),),
+    ),
     "version": ("Which sbkube this is.", (record({"version": TEXT, "python": TEXT, "platform": TEXT}),)),
     "state-upgrade": ("The database is up to date.", (record({"state": TEXT}),)),
     "state-verify": (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -89,5 +90,16 @@ def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
         lifespan="off",
         timeout_graceful_shutdown=2,
     )
-    with suppress(KeyboardInterrupt):
+    with _ending_is_no_failure():
         uvicorn.Server(config).run(sockets=list(sockets))
+
+
+@contextmanager
+def _ending_is_no_failure() -> Iterator[None]:
+    """The server ends at these signals by itself, and raises them again when it has; then they mean nothing."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
