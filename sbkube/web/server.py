@@ -80,7 +80,7 @@ def listen_unix(path: str) -> socket.socket:
 
 
 def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
-    """Serve until Ctrl-C or SIGTERM. Addresses of clients are those of the connection, never of a header."""
+    """Tell the first address and serve until Ctrl-C or SIGTERM. Addresses of clients are those of the connection, never of a header."""
     config = uvicorn.Config(
         app,
         log_level="critical",
@@ -90,14 +90,20 @@ def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
         lifespan="off",
         timeout_graceful_shutdown=2,
     )
-    with _ending_is_no_failure():
-        uvicorn.Server(config).run(sockets=list(sockets))
+    server = uvicorn.Server(config)
+    with _ended_by_signals(server):
+        app.state.announce()
+        server.run(sockets=list(sockets))
 
 
 @contextmanager
-def _ending_is_no_failure() -> Iterator[None]:
-    """The server ends at these signals by itself, and raises them again when it has; then they mean nothing."""
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Signals end the server, also before it runs; when it has ended it raises them again, which means nothing."""
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

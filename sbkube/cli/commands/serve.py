@@ -47,7 +47,6 @@ def serve(session: Session, host: str, port: int, unix_socket: str | None, **who
             url = f"{base}/login?token={door.invite()}"
             session.emit("serve", lambda: {"url": url, "socket": unix_socket}, lambda: f"Open (once): {url}")
 
-        announce()
         with own:
             server.run(server.application(browser, door, announce), [own])
     finally:
