@@ -83,7 +83,7 @@ def two_at_once(size: Size, say: Say) -> list[Measurement]:
     """P14: two runs with one PostgreSQL database at once, against one after the other."""
     work = Workload(0, 1, size.many.config_maps // 2)
     found = []
-    with _postgres() as new_database:
+    with postgres() as new_database:
         for latency, goal in ((0.0, 1.1), (LATENCY, 0.6)):
             times = []
             for turn in range(size.pairs):
@@ -97,7 +97,7 @@ def two_at_once(size: Size, say: Say) -> list[Measurement]:
 
 
 @contextlib.contextmanager
-def _postgres() -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Callable[[], str]]:
     """A server, as the function that makes a new database of it and gives its URL."""
     tests = str(peers.TESTS)
     sys.path.insert(0, tests)

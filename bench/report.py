@@ -126,7 +126,7 @@ def section(run: Json) -> str:
         f"helm {m['helm'] or 'missing'}, kubectl {m['kubectl'] or 'missing'}; "
         f"load average {run['load_before']:g} before the run; {' or '.join(map(str, pairs))} pairs."
     )
-    return "\n".join([BEGIN, *lines, "", facts, END])
+    return "\n".join([*lines, "", facts])
 
 
 def keep(run: Json, path: Path) -> None:
@@ -135,11 +135,15 @@ def keep(run: Json, path: Path) -> None:
     path.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
+def replaced(page: str, begin: str, text: str, end: str) -> str:
+    """The page with another text between two of its lines."""
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
 def renew_page(run: Json) -> None:
     """Replace the measured part of the page, and its picture."""
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + section(run) + after, "utf-8")
+    PAGE.write_text(replaced(PAGE.read_text("utf-8"), BEGIN, section(run), END), "utf-8")
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(picture.svg(measurements(run)) + "\n", "utf-8")

@@ -97,6 +97,11 @@ def _config_map(app: str, index: int) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
+def documents(app: str, count: int) -> str:
+    """So many ConfigMaps of an app as one file."""
+    return _documents([_config_map(app, index) for index in range(count)])
+
+
 def _documents(objects: list[dict[str, Any]]) -> str:
     # The first line keeps kubectl 1.32 from taking the file for JSON.
     return "".join("---\n" + json.dumps(item, indent=1) + "\n" for item in objects)

@@ -80,7 +80,8 @@ def listen_unix(path: str) -> socket.socket:
 
 
 def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
-    """Tell the first address and serve until Ctrl-C or SIGTERM. Addresses of clients are those of the connection, never of a header."""
+    """Tell the first address, and serve until Ctrl-C or SIGTERM. Addresses of clients are those of connections,
+    never of a header."""
     config = uvicorn.Config(
         app,
         log_level="critical",
