@@ -104,13 +104,13 @@ def postgres() -> Iterator[Callable[[], str]]:
     try:
         import pytest
 
-        postgres = importlib.import_module("postgres")
+        module = importlib.import_module("postgres")
     except ImportError as reason:
         raise peers.PeerMissing(f"PostgreSQL: {reason}") from reason
     finally:
         sys.path.remove(tests)
     try:
-        with postgres.shared_server() as running:
+        with module.shared_server() as running:
             yield running.database
     except pytest.skip.Exception as reason:
         raise peers.PeerMissing(f"PostgreSQL: {reason}") from reason

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,8 @@ def main() -> None:
     """Measure, print, and with --docs keep."""
     on = machine()
     lines = [*_table(HEAD, large()), "", *_table(MANY, clusters()), ""]
-    lines.append(
-        f"{on['cpus']} CPUs ({on['cpu']}), Python {on['python']}, sbkube {on['sbkube']} ({on['commit']}), sandbox."
-    )
+    where = f"{on['cpus']} CPUs ({on['cpu']}), Python {on['python']}, sbkube {on['sbkube']} ({on['commit']})"
+    lines.append(f"{datetime.now(UTC).date()}, {where}, on the sandbox, each measured once.")
     text = "\n".join(lines)
     print(text)
     if "--docs" in sys.argv[1:]:
