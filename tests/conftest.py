@@ -18,7 +18,9 @@ settings.register_profile("sbkube", deadline=None, suppress_health_check=[Health
 settings.load_profile("sbkube")
 
 _FOREIGN = {"KUBECONFIG", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"}
-_KEPT = {"SBKUBE_TEST_KUBECONFIG", "SBKUBE_TEST_POSTGRES_URL", "SBKUBE_TEST_CACHE", "SBKUBE_PICTURES", "SBKUBE_GOLDEN"}
+_KEPT = {
+    "SBKUBE_TEST_KUBECONFIG", "SBKUBE_TEST_POSTGRES_URL", "SBKUBE_TEST_CACHE", "SBKUBE_PICTURES", "SBKUBE_GOLDEN",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
