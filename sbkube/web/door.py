@@ -96,6 +96,11 @@ class Door:
             expires = self._sessions.get(request.cookies.get(COOKIE, ""), 0.0)
         return "you" if expires > self._clock() else ""
 
+    def over_tls(self, request: Request) -> bool:
+        """The browser speaks TLS: with us, or with a proxy that we trust and that says so."""
+        forwarded = request.headers.get("x-forwarded-proto", "") == "https"
+        return request.url.scheme == "https" or (forwarded and self._trusted(_peer(request)))
+
     def scrapes(self, request: Request) -> bool:
         """It holds the token for metrics."""
         word, _, token = request.headers.get("authorization", "").partition(" ")
@@ -104,7 +109,7 @@ class Door:
 
     def _vouched(self, request: Request) -> str:
         name = request.headers.get(self._rules.identity_header, "") if self._rules.identity_header else ""
-        return name if name and self._trusted(request.client.host if request.client else "") else ""
+        return name if name and self._trusted(_peer(request)) else ""
 
     def _trusted(self, peer: str) -> bool:
         if not peer:
@@ -114,3 +119,7 @@ class Door:
         except ValueError:
             return False
         return any(address in network for network in self._proxies)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""

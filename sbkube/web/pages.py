@@ -135,7 +135,7 @@ def login(request: Request) -> Response:
         return render(request, "login.html", 403, problem=problem)
     request.app.state.announce()
     answer = RedirectResponse("/", 303)
-    secure = request.url.scheme == "https"
+    secure = door.over_tls(request)
     answer.set_cookie(
         COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/"
     )

@@ -172,6 +172,14 @@ def test_an_identity_counts_only_from_a_proxy(client: TestClient, door: Door) ->
         assert answer.status_code == 200 and "ann&lt;b&gt;" in answer.text
 
 
+def test_the_cookie_stays_on_tls_where_a_proxy_ends_it(client: TestClient, door: Door) -> None:
+    told = {"x-forwarded-proto": "https"}
+    for address, secure in (("10.1.2.3", True), ("192.0.2.1", False)):
+        with TestClient(client.app, "http://127.0.0.1", client=(address, 1), follow_redirects=False) as visitor:
+            answer = visitor.get(f"/login?token={door.invite()}", headers=told)
+        assert ("secure" in answer.headers["set-cookie"].lower()) is secure
+
+
 def test_metrics_have_a_token_of_their_own(client: TestClient) -> None:
     assert client.get("/metrics", headers={"authorization": "Bearer x"}).status_code == 401
     assert client.get("/metrics", headers={"authorization": "Bearer m"}).status_code == 200
