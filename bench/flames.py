@@ -21,7 +21,7 @@ from bench.report import ROOT
 from bench.servers import Place, place, server
 from bench.steps import FULL, SBKUBE, apply, prepare
 from bench.workload import Workload
-from sbkube.report.markup import Html, element
+from sbkube.report.markup import Html, drawing, element
 
 PICTURES = ROOT / "docs" / "pictures"
 RATE = 1000  # looks a second
@@ -61,17 +61,14 @@ def svg(root: Frame, title: str) -> Html:
     """The flame graph, callers above."""
     drawn = list(_drawn(root, 0.0, 0, root.looks))
     height = HEAD + ROW * (1 + max((depth for _, depth in drawn), default=0)) + 4
-    return element(
-        "svg",
-        element("title", title),
+    return drawing(
+        WIDTH,
+        height,
+        title,
         element("style", STYLE),
         element("text", f"{title}: {root.looks} looks", x=2, y=15, class_="head"),
         *(part for part, _ in drawn),
         xmlns="http://www.w3.org/2000/svg",
-        role="img",
-        viewBox=f"0 0 {WIDTH} {height}",
-        width=WIDTH,
-        height=height,
     )
 
 

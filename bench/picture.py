@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from bench.measure import Measurement
-from sbkube.report.markup import Html, element
+from sbkube.report.markup import Html, drawing, element
 
 LINE, HEAD, TEXT, WIDTH, RIGHT = 26, 44, 470, 420, 60
 LOW, HIGH = 0.01, 100.0
@@ -21,18 +21,15 @@ text { font: 12px system-ui, sans-serif; fill: #59636e; }
 def svg(found: Sequence[Measurement]) -> Html:
     """The picture of all measurements, in the order given."""
     height = HEAD + LINE * len(found) + 8
-    return element(
-        "svg",
-        element("title", "Ratios of sbkube to its peers, with goals"),
+    return drawing(
+        TEXT + WIDTH + RIGHT,
+        height,
+        "Ratios of sbkube to its peers, with goals",
         element("style", STYLE),
         element("text", "ratio (● median, — range), ┃ goal: left of it is reached", x=TEXT, y=14),
         *_axis(height),
         *(part for at, m in enumerate(found) for part in _line(m, HEAD + LINE * at + LINE // 2)),
         xmlns="http://www.w3.org/2000/svg",
-        role="img",
-        viewBox=f"0 0 {TEXT + WIDTH + RIGHT} {height}",
-        width=TEXT + WIDTH + RIGHT,
-        height=height,
     )
 
 

@@ -5,14 +5,14 @@ The command line does the same in steps, because it shows the plan and asks in b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
+from sbkube.api.patience import patiently
 from sbkube.api.rebuilding import Rebuilding
 from sbkube.api.running import Result
 from sbkube.api.streaming import streamed
-from sbkube.errors import PlanOvertaken, StateLocked, UsageError
+from sbkube.errors import UsageError
 from sbkube.models.outcome import Event
 
 T = TypeVar("T")
@@ -102,15 +102,7 @@ class Acting(Rebuilding):
                 f"{self.config.name} has other projects or contexts in it",
                 hint="open each of them by itself, or use the command line",
             )
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                self.wait_for_lock(max(0.0, deadline - time.monotonic()))
-                self.settle()
-                return go()
-            except (StateLocked, PlanOvertaken):
-                if time.monotonic() >= deadline:
-                    raise
+        return patiently(lambda: (self,), seconds, go)
 
 
 def _args(apps: Sequence[str]) -> dict[str, list[str]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sbkube._version import __version__
+from sbkube.api.private_files import write_private
 from sbkube.errors import DeploymentNotFound, PlanRefused, StateError, UsageError
 from sbkube.models.plan import Plan, Verb
 from sbkube.plan.saved import Sealer, canonical, differences, saved_form
@@ -44,15 +44,7 @@ def save(project: Planning, plan: Plan, path: Path) -> str:
     Raises UsageError when the file cannot be written.
     """
     text = canonical(document(project, plan)) + "\n"
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"the plan cannot be saved: {error.strerror}", subject=str(path)) from error
+    write_private(path, text, "plan")
     return str(json.loads(text)["digest"])
 
 

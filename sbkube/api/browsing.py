@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from sbkube.api.where import state_url
 from sbkube.errors import UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, ResourceRecord
 from sbkube.models.resource import ResourceKey
+from sbkube.plan.sensitive import sensitive_paths
 
 if TYPE_CHECKING:
     from sbkube.models.comparison import Then
@@ -63,6 +64,21 @@ class Browser:
     def detail(self, reference: str) -> DeploymentDetail:
         """One deployment with everything below it; raises DeploymentNotFound."""
         return self._ledger.detail(reference)
+
+    def sensitive(self, records: Iterable[DeploymentRecord]) -> tuple[str, ...]:
+        """Paths that these deployments, or the newest ones of their projects there, call sensitive.
+
+        What became a secret later is hidden in what was recorded before, too.
+        """
+        found = {record.id: record for record in records}
+        for target in {(r.cluster_uid, r.project, r.namespace) for r in found.values()}:
+            names = dict(zip(("cluster", "project", "namespace"), target, strict=True))
+            found |= {record.id: record for record in self._ledger.list_deployments(limit=1, **names)}
+        return tuple(sorted({path for r in found.values() for path in sensitive_paths(r.config_snapshot)}))
+
+    def record(self, reference: str) -> DeploymentRecord:
+        """One deployment by itself; raises DeploymentNotFound."""
+        return self._ledger.database.get_deployment(reference)
 
     def compare(self, first: str, second: str) -> tuple[Then, Then]:
         """What was there when each of two deployments had ended; raises UsageError unless both are of one

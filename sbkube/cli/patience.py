@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sbkube.cli.durations import seconds
@@ -19,17 +18,12 @@ def patiently(session: Session, project: Project, lock_wait: str | None, go: Cal
     A dry run neither waits nor settles. With a wait (`5m`) it goes again while others are quicker; without one,
     and when the time is over, StateLocked names who has the lock.
     """
-    from sbkube.errors import PlanOvertaken, StateLocked
+    from sbkube.api import patience
 
     if session.options.dry_run:
         return go()
-    deadline = time.monotonic() + (seconds(lock_wait) if lock_wait else 0)
-    while True:
-        try:
-            for member in session.members(project):
-                member.project.wait_for_lock(max(0.0, deadline - time.monotonic()))
-                member.project.settle()
-            return go()
-        except (StateLocked, PlanOvertaken):
-            if time.monotonic() >= deadline:
-                raise
+
+    def members() -> Iterator[Project]:
+        return (member.project for member in session.members(project))
+
+    return patience.patiently(members, seconds(lock_wait) if lock_wait else 0, go)

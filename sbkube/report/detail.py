@@ -98,13 +98,25 @@ def _app(app: AppDeploymentRecord, ink: Ink) -> str:
 
 def _release(record: HelmReleaseRecord, ink: Ink) -> str:
     mark, style = _STATES[record.state]
-    gone = record.verb.endswith("uninstall")
-    after = "gone" if gone else str(record.revision_after or "?")
-    before = str(record.revision_before) if record.revision_before else "none"
     text = f"{mark} release {record.namespace}/{record.release_name}: {record.chart} {record.chart_version}"
     took = between(record.started_at, record.ended_at)
-    line = f"  {ink.paint(text.rstrip(), style)}, revision {before} → {after}  {ink.dim(took)}".rstrip()
-    return line + _why(record.state, record.reason, record.message, ink)
+    line = f"  {ink.paint(text.rstrip(), style)}, revision {revisions(record)}  {ink.dim(took)}".rstrip()
+    return line + _why(record, ink)
+
+
+def revisions(record: HelmReleaseRecord) -> str:
+    """Which revision of a release became which: `none → 1`, `1 → 2`, `2 → gone`."""
+    gone = record.verb.endswith("uninstall")
+    after = "gone" if gone else str(record.revision_after or "?")
+    return f"{record.revision_before or 'none'} → {after}"
+
+
+def why(record: ResourceRecord | HelmReleaseRecord) -> str:
+    """Why an operation has not been applied, or nothing."""
+    reason, message = record.reason, record.message
+    if record.state is OpState.APPLIED:
+        return ""
+    return message if reason and reason in message else f"{reason}: {message}".strip(": ")
 
 
 def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[str]) -> list[str]:
@@ -113,7 +125,7 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[st
     source = f"  {record.source_file}:{record.source_line}" if record.source_file and record.source_line else ""
     facts = f"{did(record)}{f'  {took}' if took else ''}{source}"
     lines = [f"  {ink.paint(f'{mark} {record.key}', style)}  {ink.dim(facts)}"]
-    lines[0] += _why(record.state, record.reason, record.message, ink)
+    lines[0] += _why(record, ink)
     if record.missing_key:
         lines.append(ink.yellow("      its images are encrypted with a key that is not here"))
     elif diffs and record.before != record.after:
@@ -152,10 +164,9 @@ def did(record: ResourceRecord) -> str:
     return {"delete": "deleted", "recreate": "recreated"}.get(record.verb, "changed")
 
 
-def _why(state: OpState, reason: str, message: str, ink: Ink) -> str:
-    if state is OpState.APPLIED or not (reason or message):
-        return ""
-    return "\n      " + ink.red(message if reason and reason in message else f"{reason}: {message}".strip(": "))
+def _why(record: ResourceRecord | HelmReleaseRecord, ink: Ink) -> str:
+    text = why(record)
+    return f"\n      {ink.red(text)}" if text else ""
 
 
 def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) -> str:

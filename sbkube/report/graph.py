@@ -16,7 +16,7 @@ from typing import Any
 from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail
 from sbkube.models.plan import Effect, Plan
 from sbkube.report.layout import between, clip
-from sbkube.report.markup import Html, element, joined
+from sbkube.report.markup import Html, drawing, element, joined
 
 _WIDE, _HIGH, _GAP_X, _GAP_Y, _EDGE = 176, 48, 56, 16, 8
 _LETTERS = 22
@@ -94,17 +94,9 @@ def svg(nodes: Sequence[AppNode]) -> Html:
         column[at] += 1
     width = 2 * _EDGE + (max(rank.values()) + 1) * (_WIDE + _GAP_X) - _GAP_X
     height = 2 * _EDGE + max(column.values()) * (_HIGH + _GAP_Y) - _GAP_Y
-    return element(
-        "svg",
-        element("title", f"{len(nodes)} apps and what they wait for"),
-        *_edges(nodes, places),
-        *(_node(node, *places[node.name]) for node in nodes),
-        class_="graph",
-        role="img",
-        width=width,
-        height=height,
-        viewBox=f"0 0 {width} {height}",
-    )
+    drawn = (_node(node, *places[node.name]) for node in nodes)
+    title = f"{len(nodes)} apps and what they wait for"
+    return drawing(width, height, title, *_edges(nodes, places), *drawn, class_="graph")
 
 
 def _edges(nodes: Sequence[AppNode], places: Mapping[str, tuple[int, int]]) -> Iterator[Html]:

@@ -20,7 +20,7 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.plan.sensitive import sensitive_paths
 from sbkube.report import graph, waterfall
-from sbkube.report.detail import did, facts
+from sbkube.report.detail import did, facts, revisions, why
 from sbkube.report.diff import unified
 from sbkube.report.history import fate
 from sbkube.report.html_style import STYLE
@@ -105,7 +105,7 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, hidden: Sequence[st
     return element(
         "details",
         element("summary", element("strong", app.app_name), " ", badge(app.status.value), " ", about),
-        element("p", app.error_message, class_="message") if app.error_message else "",
+        _message(app.error_message or ""),
         *(_release(row) for row in releases),
         *(_resource(row, hidden) for row in resources),
         id=link.removeprefix("#") or None,
@@ -114,18 +114,15 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, hidden: Sequence[st
 
 
 def _release(row: HelmReleaseRecord) -> Html:
-    before = str(row.revision_before or "none")
-    after = "gone" if row.verb.endswith("uninstall") else str(row.revision_after or "?")
-    text = (
-        f"release {row.namespace}/{row.release_name}: {row.chart} {row.chart_version}, revision {before} → {after}"
-    )
+    name = f"release {row.namespace}/{row.release_name}"
+    text = f"{name}: {row.chart} {row.chart_version}, revision {revisions(row)}"
     return _operation(text, row, Html())
 
 
 def _resource(row: ResourceRecord, hidden: Sequence[str]) -> Html:
     if row.missing_key:
         note = "its images are encrypted with a key that is not here"
-        return _operation(f"{row.key}: {did(row)}", row, element("p", note, class_="message"))
+        return _operation(f"{row.key}: {did(row)}", row, _message(note))
     difference = Html()
     if row.before != row.after:
         difference = _difference(unified(*masked_pair(row.key, row.before, row.after, hidden), _PLAIN))
@@ -134,12 +131,15 @@ def _resource(row: ResourceRecord, hidden: Sequence[str]) -> Html:
 
 def _operation(text: str, row: ResourceRecord | HelmReleaseRecord, content: Html) -> Html:
     failed = row.state.value == "failed"
-    why = joined((row.reason, row.message), ": ") if row.state.value != "applied" else Html()
     about = [f" {between(row.started_at, row.ended_at)}"]
     if isinstance(row, ResourceRecord) and row.source_file:
         about.append(f" {row.source_file}:{row.source_line}")
     head = element("summary", text, " ", badge(row.state.value), element("span", *about, class_="faint"))
-    return element("details", head, element("p", why, class_="message") if why else "", content, open=failed)
+    return element("details", head, _message(why(row)), content, open=failed)
+
+
+def _message(text: str) -> Html:
+    return element("p", text, class_="message") if text else Html()
 
 
 def _difference(lines: Sequence[str]) -> Html:

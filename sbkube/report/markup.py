@@ -49,6 +49,12 @@ def element(name: str, /, *children: object, **attributes: object) -> Html:
     return Html(f"<{name}{given}>{joined(children)}</{name}>")
 
 
+def drawing(width: int, height: int, title: str, *parts: object, **attributes: object) -> Html:
+    """An SVG picture of that size; `title` says to those who cannot see it what it is."""
+    size = {"role": "img", "width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
+    return element("svg", element("title", title), *parts, **size, **attributes)
+
+
 def _attribute(key: str, value: object) -> str:
     name = key.rstrip("_").replace("_", "-") if key not in ("viewBox",) else key
     return f" {name}" if value is True else f' {name}="{escaped(value)}"'

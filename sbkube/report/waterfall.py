@@ -15,7 +15,7 @@ from datetime import datetime
 from sbkube.models.deployment_state import DeploymentDetail, HelmReleaseRecord, ResourceRecord
 from sbkube.report.graph import css_word
 from sbkube.report.layout import clip, duration
-from sbkube.report.markup import Html, element
+from sbkube.report.markup import Html, drawing, element
 
 _NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
 _LETTERS = 42
@@ -65,17 +65,8 @@ def svg(bars: Sequence[Bar]) -> Html:
         lines.append(f"{len(bars) - ROWS} more operations are not drawn")
     width, height = _NAMES + _TIME + _TAIL, _HEAD + len(lines) * _LINE + 8
     drawn = [_app(line, at) if isinstance(line, str) else _bar(line, at, whole) for at, line in enumerate(lines)]
-    return element(
-        "svg",
-        element("title", f"{len(bars)} operations in {duration(whole)}"),
-        *_axis(whole, height),
-        *drawn,
-        class_="waterfall",
-        role="img",
-        width=width,
-        height=height,
-        viewBox=f"0 0 {width} {height}",
-    )
+    title = f"{len(bars)} operations in {duration(whole)}"
+    return drawing(width, height, title, *_axis(whole, height), *drawn, class_="waterfall")
 
 
 def _lines(bars: Sequence[Bar]) -> Iterator[str | Bar]:

@@ -277,8 +277,8 @@ class DeploymentDatabase:
         **more: Any,
     ) -> list[DeploymentRecord]:
         """Deployments that match, newest first. `cluster` is a name or UID, `since` an aware time, a `limit` of
-        None means all; `more` may have `project` and `until` (an aware time, itself left out). Raises ValueError
-        for an unknown status."""
+        None means all; `more` may have `project`, `until` (an aware time, itself left out), `person`, `text` and
+        `before`, as `history.Filters` says. Raises ValueError for an unknown status."""
         filters = history.Filters(cluster, namespace, app_name, status, since, limit, offset, **more)
         with self.reading() as conn:
             return list(history.find(conn, filters, self.store))

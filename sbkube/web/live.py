@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 
 import anyio
 from anyio import to_thread
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 EVERY = 1.0  # seconds between two looks
 ALIVE = 15  # looks without news after which a line is sent all the same
@@ -35,13 +37,20 @@ async def live(request: Request) -> Response:
     name = request.query_params.get("id", "")
     if state.listeners >= LISTENERS:
         return PlainTextResponse("too many pages are open\n", 503)
+    state.listeners += 1  # at once: those who come in the same moment count, too
+    return _Counted(news(lambda: str(state.browser.pulse(name))), state)
 
-    async def stream() -> AsyncIterator[str]:
-        state.listeners += 1
+
+class _Counted(StreamingResponse):
+    """A stream that counts as a listener until it has been sent, or could not be."""
+
+    def __init__(self, content: AsyncIterator[str], state: State) -> None:
+        super().__init__(content, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         try:
-            async for part in news(lambda: str(state.browser.pulse(name))):
-                yield part
+            await super().__call__(scope, receive, send)
         finally:
-            state.listeners -= 1
-
-    return StreamingResponse(stream(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+            self._state.listeners -= 1

@@ -16,7 +16,6 @@ from sbkube.api import Browser
 from sbkube.errors import DeploymentNotFound, SbkubeError, StateError, UsageError
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.resource import ResourceKey
-from sbkube.plan.sensitive import sensitive_paths
 from sbkube.web import views
 from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
 
@@ -91,7 +90,8 @@ def _moment(text: str) -> datetime:
 def deployment(request: Request) -> Response:
     """One deployment with everything it did."""
     detail = _browser(request).detail(request.query_params.get("id") or "latest")
-    return render(request, "deployment.html", **views.deployment(detail))
+    hidden = _browser(request).sensitive([detail.deployment])
+    return render(request, "deployment.html", **views.deployment(detail, hidden))
 
 
 def compare(request: Request) -> Response:
@@ -101,8 +101,7 @@ def compare(request: Request) -> Response:
         return render(request, "compare.html", a=first, b=second, found=None)
     browser = _browser(request)
     left, right = browser.compare(first, second)
-    snapshots = [browser.detail(then.deployment_id).deployment.config_snapshot for then in (left, right)]
-    hidden = [path for snapshot in snapshots for path in sensitive_paths(snapshot)]
+    hidden = browser.sensitive(browser.record(then.deployment_id) for then in (left, right))
     return render(request, "compare.html", a=first, b=second, found=views.difference(left, right, hidden))
 
 
@@ -118,7 +117,7 @@ def one_object(request: Request) -> Response:
     rest = (
         "/object?" + urlencode({**same, "field": field, "before": found[-1][1].id}) if len(found) == _PAGE else ""
     )
-    entries = views.biography(found, field)
+    entries = views.biography(found, field, _browser(request).sensitive(record for record, _ in found))
     return render(request, "object.html", key=key, same=same, field=field, entries=entries, rest=rest)
 
 

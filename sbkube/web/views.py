@@ -17,9 +17,8 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.models.plan import Verb
 from sbkube.models.resource import ResourceKey
-from sbkube.plan.sensitive import sensitive_paths
 from sbkube.report import comparison, graph, waterfall
-from sbkube.report.detail import did
+from sbkube.report.detail import did, revisions, why
 from sbkube.report.diff import readable, unified
 from sbkube.report.history import changes, fate
 from sbkube.report.ink import Ink
@@ -56,10 +55,9 @@ def object_link(cluster: str, key: ResourceKey) -> str:
     return "/object?" + urlencode({"cluster": cluster, **key.to_json()})
 
 
-def deployment(detail: DeploymentDetail) -> Json:
-    """Everything on the page of one deployment."""
+def deployment(detail: DeploymentDetail, hidden: Sequence[str]) -> Json:
+    """Everything on the page of one deployment; values at `hidden` paths are masked."""
     record, now = detail.deployment, datetime.now(UTC)
-    hidden = sensitive_paths(record.config_snapshot)
     links = {app.app_name: f"#app-{number}" for number, app in enumerate(detail.apps, 1)}
     left = [_DIFFS]
     return {
@@ -90,14 +88,8 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, hidden: Sequence[st
 
 
 def _release(item: HelmReleaseRecord) -> Json:
-    gone = item.verb.endswith("uninstall")
-    after = "gone" if gone else str(item.revision_after or "?")
-    return {
-        "item": item,
-        "before": str(item.revision_before) if item.revision_before else "none",
-        "after": after,
-        "took": between(item.started_at, item.ended_at),
-    }
+    took = between(item.started_at, item.ended_at)
+    return {"item": item, "revisions": revisions(item), "took": took, "why": why(item)}
 
 
 def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str], left: list[int]) -> Json:
@@ -111,7 +103,7 @@ def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str], left: lis
         "item": item,
         "did": did(item),
         "took": between(item.started_at, item.ended_at),
-        "why": item.message if item.reason in item.message else f"{item.reason}: {item.message}".strip(": "),
+        "why": why(item),
         "diff": shown,
         "link": "" if command or not cluster else object_link(cluster, item.key),
     }
@@ -129,13 +121,14 @@ def difference(left: Then, right: Then, hidden: Sequence[str]) -> Json:
     }
 
 
-def biography(found: Iterable[tuple[DeploymentRecord, ResourceRecord]], field: str) -> list[Json]:
-    """One object, or one field of it, through its deployments; values that any of them calls sensitive are hidden
-    in all. With a field, only deployments that changed it."""
-    pairs, now = list(found), datetime.now(UTC)
-    hidden = sorted({path for record, _ in pairs for path in sensitive_paths(record.config_snapshot)})
+def biography(
+    found: Iterable[tuple[DeploymentRecord, ResourceRecord]], field: str, hidden: Sequence[str]
+) -> list[Json]:
+    """One object, or one field of it, through its deployments; values at `hidden` paths are masked. With a field,
+    only deployments that changed it."""
+    now = datetime.now(UTC)
     shown: list[Json] = []
-    for record, item in pairs:
+    for record, item in found:
         entry = {**row(record, now), "item": item, "did": did(item), "diff": [], "old": "", "new": ""}
         if not item.missing_key:
             before, after = masked_pair(item.key, item.before, item.after, hidden)

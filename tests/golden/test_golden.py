@@ -56,7 +56,7 @@ class Printed:
     """Runs commands and compares what they print."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench, self.commands, self.wrong = bench, set[str](), list[str]()
+        self.bench, self.commands, self.wrong, self.names = bench, set[str](), list[str](), set[str]()
 
     def __call__(self, name: str, *words: str, code: int = 0, formats: Formats = ("human",)) -> None:
         self.commands.add(next(word for word in words if word in ENTRIES))
@@ -78,6 +78,7 @@ class Printed:
 
     def _same(self, name: str, text: str) -> None:
         file = FILES / name
+        self.names.add(name)
         if os.environ.get("SBKUBE_GOLDEN") == "write":
             FILES.mkdir(exist_ok=True)
             file.write_text(text, "utf-8")
@@ -110,6 +111,7 @@ def test_what_is_printed_is_what_was_printed(printed: Printed) -> None:
     _refused(printed)
     assert set(ENTRIES) - printed.commands == ELSEWHERE
     assert not printed.wrong, "\n\n".join(printed.wrong)
+    assert {file.name for file in FILES.iterdir()} == printed.names, "files of commands that no longer run here"
 
 
 def _before(printed: Printed) -> None:

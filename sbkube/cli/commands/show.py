@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +41,10 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
         parts = story(found, lambda name: session.api.show(name, session.options.state_url))
 
     if html:
-        _write(html, parts)
+        from sbkube.api.private_files import write_private
+        from sbkube.report import html as html_report
+
+        write_private(Path(html), html_report.page(parts), "report")
 
     def text() -> str:
         if html:
@@ -52,20 +55,6 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
     names = [part.deployment.deployment_id for part in parts]
     session.emit("show", lambda: {**machine.detail(found), "story": names}, text)
     return 0
-
-
-def _write(file: str, parts: list[DeploymentDetail]) -> None:
-    """The report as a file that only its owner can read: it tells how a cluster is built."""
-    from sbkube.errors import UsageError
-    from sbkube.report import html
-
-    text = html.page(parts).encode()
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            stream.write(text)
-    except OSError as error:
-        hint = "name a file in a folder that exists and can be written to"
-        raise UsageError(f"the report cannot be written: {error.strerror}", subject=file, hint=hint) from error
 
 
 def story(found: DeploymentDetail, fetch: Callable[[str], DeploymentDetail]) -> list[DeploymentDetail]:

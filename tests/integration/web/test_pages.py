@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from integration.conftest import Bench
@@ -14,6 +16,7 @@ pytest.importorskip("starlette")
 from starlette.testclient import TestClient
 
 from sbkube.api import open_browser
+from sbkube.models.resource import ResourceKey
 from sbkube.state.database import DeploymentDatabase
 from sbkube.web.door import Door, Rules
 from sbkube.web.server import application
@@ -178,6 +181,43 @@ def test_the_cookie_stays_on_tls_where_a_proxy_ends_it(client: TestClient, door:
         with TestClient(client.app, "http://127.0.0.1", client=(address, 1), follow_redirects=False) as visitor:
             answer = visitor.get(f"/login?token={door.invite()}", headers=told)
         assert ("secure" in answer.headers["set-cookie"].lower()) is secure
+
+
+def test_what_became_a_secret_later_is_hidden_in_what_was_before(bench: Bench, inside: TestClient) -> None:
+    bench.write("a.yaml", configmap("page", pin="4711-old"))
+    bench.project({"base": {"type": "yaml", "manifests": ["a.yaml"]}})
+    first = bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"]
+    assert "4711-old" in inside.get("/deployment", params={"id": first}).text
+    bench.write("a.yaml", configmap("page", pin="4711-new"))
+    bench.project({"base": {"type": "yaml", "manifests": ["a.yaml"]}}, sensitive=["data.pin"])
+    bench.ok("apply", "-y")
+    page = inside.get("/deployment", params={"id": first}).text
+    link = html.unescape(re.findall(r'href="(/object[^"]*ConfigMap[^"]*)"', page)[0])
+    browser, key = open_browser(), ResourceKey("", "v1", "ConfigMap", bench.namespace, "page")
+    newest = browser.through_time(browser.newest()[0].cluster_uid, key)[0][1].id
+    browser.close()
+    for path in (link, f"{link}&field=data.pin", f"{link}&before={newest}", f"/compare?a={first}&b=latest"):
+        answer = inside.get(path)
+        assert answer.status_code == 200 and "4711" not in answer.text, path
+        assert first in answer.text, path
+    assert "4711" not in page
+
+
+def test_the_pages_of_a_postgresql_database(bench: Bench, door: Door, postgres_url: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("SBKUBE_STATE_URL", postgres_url)
+    first, second = _deploy(bench, "one", "swordfish-one"), _deploy(bench, "two", "swordfish-two")
+    bench.ok("rollback", "-y")
+    browser = open_browser(postgres_url)
+    with TestClient(application(browser, door, lambda: None), "http://127.0.0.1:8384") as inside:
+        assert inside.get(f"/login?token={door.invite()}").status_code == 200
+        shown = inside.get("/deployment", params={"id": second}).text
+        link = html.unescape(re.findall(r'href="(/object[^"]*)"', shown)[0])
+        paths = ["/", "/?text=apply", "/?app=base", "/?status=rolled_back", f"/compare?a={first}&b={second}", link]
+        for path in (*paths, "/metrics", "/healthz"):
+            answer = inside.get(path)
+            assert answer.status_code == 200 and "swordfish" not in answer.text, path
+        assert second in inside.get("/?status=rolled_back").text
+    browser.close()
 
 
 def test_metrics_have_a_token_of_their_own(client: TestClient) -> None:

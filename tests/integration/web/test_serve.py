@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import urllib.error
@@ -62,3 +64,37 @@ def test_a_signal_ends_it(serving: Process, number: int) -> None:
     document(serving.stdout)
     os.kill(serving.pid, number)
     assert serving.wait(20) == 0
+
+
+def _refused(*words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "sbkube", "serve", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2, done.stderr
+    return done.stderr
+
+
+def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert "--port" in _refused("--port", str(taken.getsockname()[1]))
+    assert "choose another path" in _refused("--unix-socket", str(tmp_path / "no" / "where"))
+    assert "belong together" in _refused("--trust-proxy", "10.0.0.0/8")
+    assert "an address or network" in _refused("--trust-proxy", "nobody", "--identity-header", "x-user")
+
+
+def test_a_unix_socket_is_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "page"
+    words = [sys.executable, "-m", "sbkube", "serve", "--unix-socket", str(path), "--identity-header", "x-user"]
+    with subprocess.Popen(
+        [*words, "-o", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert document(run.stdout)["socket"] == str(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(20)
+            peer.connect(str(path))
+            peer.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nx-user: ann\r\nConnection: close\r\n\r\n")
+            said = b"".join(iter(lambda: peer.recv(65536), b"")).decode()
+        assert said.startswith("HTTP/1.1 200") and "Sign out ann" in said
+        run.terminate()
+        assert run.wait(20) == 0
