@@ -10,7 +10,7 @@ from bench import peers
 from bench.growing import growth, memory
 from bench.measure import Measurement, measurement, pair, run
 from bench.recording import journal, past, size_of_the_past, two_at_once
-from bench.servers import place, server
+from bench.servers import place, server, slow_down, slowly
 from bench.steps import PYTHON, SBKUBE, Say, Size, apply, commands, floor, must_have, peer_loop, prepare
 from bench.workload import NAMESPACE, Workload, change
 from sbkube.edges.sandbox import Sandbox
@@ -20,52 +20,61 @@ LOOP = "helm upgrade --install, one by one, + kubectl apply --server-side"
 
 def deploy(size: Size, say: Say) -> list[Measurement]:
     """P1, P2, P3: charts and manifests fresh, again, and with one value changed."""
+    found = [m for latency, pairs in size.networks for m in _deploy(size.deploy, pairs, latency, say)]
+    return sorted(found, key=lambda m: m.name)
+
+
+def _deploy(work: Workload, pairs: int, latency: float, say: Say) -> list[Measurement]:
     names = ("P1", "P2", "P3")
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    loop = peer_loop(size.deploy)
-    for turn in range(size.pairs):
-        say(f"P1 P2 P3: pair {turn + 1} of {size.pairs}")
+    loop = peer_loop(work)
+    for turn in range(pairs):
+        say(f"P1 P2 P3: pair {turn + 1} of {pairs}{slowly(latency)}")
         with server() as ours, server() as theirs:
             for side in (ours, theirs):
-                prepare(side, size.deploy)
+                prepare(side, work, latency)
             for name in names:
                 if name == "P3":
                     for side in (ours, theirs):
-                        change(side.folder / "work", size.deploy.releases[0], f"pair {turn}")
+                        change(side.folder / "work", work.releases[0], f"pair {turn}")
                 times[name].append(pair(turn, apply(ours), commands(loop, theirs)))
             for side in (ours, theirs):
-                must_have(side, size.deploy.config_maps + size.deploy.helm_apps)
-    work = f"{size.deploy.helm_apps} releases + {size.deploy.yaml_apps} × {size.deploy.objects} ConfigMaps"
+                must_have(side, work.config_maps + work.helm_apps)
+    all_of_it = f"{work.helm_apps} releases + {work.yaml_apps} × {work.objects} ConfigMaps"
     whats = (
-        f"apply of {work}, fresh",
+        f"apply of {all_of_it}, fresh",
         "the same again, nothing changed",
         "the same, one value of one chart changed",
     )
     goals = (0.35, 0.15, 0.20)
     return [
-        measurement(name, (what, LOOP), goal, times[name])
+        measurement(name, (what + slowly(latency), LOOP), goal, times[name])
         for name, what, goal in zip(names, whats, goals, strict=True)
     ]
 
 
 def many(size: Size, say: Say) -> list[Measurement]:
     """P4: many ConfigMaps fresh, against kubectl and against the floor."""
+    return [m for latency, pairs in size.networks for m in _many(size.many, pairs, latency, say)]
+
+
+def _many(work: Workload, pairs: int, latency: float, say: Say) -> list[Measurement]:
     kubectl, bare_times = [], []
     lines = [[peers.find("kubectl"), "apply", "--server-side", "-n", NAMESPACE, "-f", "all.yaml"]]
-    for turn in range(size.pairs):
-        say(f"P4: pair {turn + 1} of {size.pairs}")
+    for turn in range(pairs):
+        say(f"P4: pair {turn + 1} of {pairs}{slowly(latency)}")
         with server() as ours, server() as theirs, server() as bare:
             for side in (ours, theirs, bare):
-                prepare(side, size.many)
+                prepare(side, work, latency)
             taken = pair(turn, apply(ours), commands(lines, theirs))
             kubectl.append(taken)
             bare_times.append((taken[0], floor(bare)))
             for side in (ours, theirs, bare):
-                must_have(side, size.many.config_maps)
-    what = f"apply of {size.many.config_maps} ConfigMaps, fresh"
+                must_have(side, work.config_maps)
+    what = f"apply of {work.config_maps} ConfigMaps, fresh{slowly(latency)}"
     return [
         measurement("P4", (what, "kubectl apply --server-side"), 0.5, kubectl),
-        measurement("P4", (what, "a bare client that only sends the same requests"), 1.5, bare_times),
+        measurement("P4", (what, "a bare client that only sends a dry run and an apply of each"), 1.5, bare_times),
     ]
 
 
@@ -89,15 +98,21 @@ def planned(size: Size, say: Say) -> list[Measurement]:
     """P6: the plan of many releases that are all there, against a dry run of helm for each."""
     work = Workload(size.releases, 0, 0)
     loop = [[*line, "--dry-run=server"] for line in peer_loop(work)[:-1]]
+    found = []
     with server() as side:
         prepare(side, work)
         apply(side)()
         plan = commands([[*SBKUBE, "plan"]], side)
         plan()
-        say(f"P6: plan of {size.releases} releases")
-        times = [pair(turn, plan, commands(loop, side)) for turn in range(size.pairs)]
-    what = f"plan of {size.releases} releases, nothing changed"
-    return [measurement("P6", (what, "helm upgrade --install --dry-run=server, one by one"), 0.1, times)]
+        for latency, pairs in size.networks:
+            slow_down(side, latency)
+            say(f"P6: plan of {size.releases} releases{slowly(latency)}")
+            times = [pair(turn, plan, commands(loop, side)) for turn in range(pairs)]
+            what = f"plan of {size.releases} releases, nothing changed{slowly(latency)}"
+            found.append(
+                measurement("P6", (what, "helm upgrade --install --dry-run=server, one by one"), 0.1, times)
+            )
+    return found
 
 
 def start(size: Size, say: Say) -> list[Measurement]:

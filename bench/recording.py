@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import sys
 import tempfile
 import time
@@ -16,11 +15,9 @@ from subprocess import DEVNULL, Popen
 from bench import peers
 from bench.filling import fill
 from bench.measure import CommandFailed, Measurement, measurement, pair
-from bench.servers import Place, place, server
+from bench.servers import Place, place, server, slow_down, slowly
 from bench.steps import APPLY, PYTHON, SBKUBE, Say, Size, apply, commands, must_have, prepare
 from bench.workload import NAMESPACE, Workload
-from sbkube.api import Where, open_project
-from sbkube.edges.connection import Request
 
 MEMORY = Path("/dev/shm")
 LATENCY = 0.02  # seconds that each request takes longer
@@ -90,8 +87,7 @@ def two_at_once(size: Size, say: Say) -> list[Measurement]:
                 say(f"P14: pair {turn + 1} of {size.pairs}{', slow network' if latency else ''}")
                 with _two(work, new_database(), latency) as ours, _two(work, new_database(), latency) as theirs:
                     times.append(pair(turn, partial(_at_once, ours), partial(_in_turn, theirs)))
-            slow = f", {latency * 1000:g} ms added to each request" if latency else ""
-            what = f"two projects of {work.config_maps} ConfigMaps at once on PostgreSQL{slow}"
+            what = f"two projects of {work.config_maps} ConfigMaps at once on PostgreSQL{slowly(latency)}"
             found.append(measurement("P14", (what, "one after the other"), goal, times))
     return found
 
@@ -124,17 +120,8 @@ def _two(work: Workload, url: str, latency: float) -> Iterator[tuple[Place, Plac
         two = (Place(side.folder, env), Place(other.folder, env))
         for number, own in enumerate(two):
             work.write(own.folder / "work", name=f"bench{number}", namespace=f"{NAMESPACE}-{number}")
-        if latency:
-            _slow_down(two[0], latency)
+        slow_down(two[0], latency)
         yield two
-
-
-def _slow_down(side: Place, latency: float) -> None:
-    """Each request to the server takes so many seconds longer from now on."""
-    where = Where(kubeconfig=side.env["KUBECONFIG"])
-    with open_project(side.folder / "work", where=where, environ=side.env) as project:
-        fault = json.dumps([{"latency": latency, "times": 0}]).encode()
-        project.world.cluster.connection.request(Request("POST", "/sandbox/faults", fault))  # type: ignore[attr-defined]
 
 
 def _in_turn(two: tuple[Place, Place]) -> float:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sbkube.api import Where, open_project
+from sbkube.edges.connection import Request
 from sbkube.edges.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent  # what is measured is this checkout, whatever is installed
@@ -46,3 +49,19 @@ def server() -> Iterator[Place]:
             yield Place(own.folder, own.env | sandbox.environment())
         finally:
             sandbox.down()
+
+
+def slow_down(side: Place, latency: float) -> None:
+    """From now on each request to the server takes so many seconds longer; `work` holds a project."""
+    if not latency:
+        return
+    where = Where(kubeconfig=side.env["KUBECONFIG"])
+    with open_project(side.folder / "work", where=where, environ=side.env) as project:
+        send = project.world.cluster.connection.request  # type: ignore[attr-defined]
+        send(Request("DELETE", "/sandbox/faults"))
+        send(Request("POST", "/sandbox/faults", json.dumps([{"latency": latency, "times": 0}]).encode()))
+
+
+def slowly(latency: float) -> str:
+    """How a row of the table says so."""
+    return f", {latency * 1000:g} ms added to each request" if latency else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.measure import CommandFailed, Side, run, timed
-from bench.servers import Place
+from bench.servers import Place, slow_down
 from bench.workload import NAMESPACE, Workload
 
 PYTHON = sys.executable
@@ -20,11 +20,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured. `starts` are pairs of commands that take a fraction of a second; `deployments` what a
-    history is short and long with, `past` how many count for the size of the database, of `objects` each; `growth`
-    are numbers of ConfigMaps."""
+    """How much is measured. `pairs` count on a server that answers at once, `slow_pairs` where each request takes
+    so many seconds more (`latencies`). `starts` are pairs of commands that take a fraction of a second;
+    `deployments` what a history is short and long with, `past` how many count for the size of the database, of
+    `objects` each; `growth` are numbers of ConfigMaps."""
 
     pairs: int
+    slow_pairs: int
+    latencies: tuple[float, ...]
     starts: int
     deploy: Workload
     many: Workload
@@ -35,11 +38,27 @@ class Size:
     objects: int
     growth: tuple[int, ...]
 
+    @property
+    def networks(self) -> list[tuple[float, int]]:
+        """Added latencies in seconds, each with its number of pairs."""
+        return [(latency, self.slow_pairs if latency else self.pairs) for latency in self.latencies]
+
 
 FULL = Size(
-    5, 20, Workload(8, 4, 25), Workload(0, 1, 1000), (10, 10_000), 3000, 26, 1000, 200, (100, 1000, 10_000)
+    5,
+    3,
+    (0.0, 0.005, 0.02),
+    20,
+    Workload(8, 4, 25),
+    Workload(0, 1, 1000),
+    (10, 10_000),
+    3000,
+    26,
+    1000,
+    200,
+    (100, 1000, 10_000),
 )
-QUICK = Size(2, 5, Workload(3, 2, 10), Workload(0, 1, 200), (5, 50), 600, 4, 50, 50, (50, 200))
+QUICK = Size(2, 1, (0.0, 0.005), 5, Workload(3, 2, 10), Workload(0, 1, 200), (5, 50), 600, 4, 50, 50, (50, 200))
 
 
 def apply(side: Place) -> Side:
@@ -59,13 +78,14 @@ def peer_loop(work: Workload) -> list[list[str]]:
     return [*releases, [kubectl, "apply", "--server-side", "-n", NAMESPACE, "-f", "all.yaml"]]
 
 
-def prepare(side: Place, work: Workload) -> None:
+def prepare(side: Place, work: Workload, latency: float = 0) -> None:
     """What is not counted: the files, kubectl's first look at the server, and the namespace.
 
     In a namespace that exists sbkube asks for a dry run of every new object; in one yet to be made it could not.
     """
     work.write(side.folder / "work")
     run([peers.find("kubectl"), "create", "namespace", NAMESPACE], side.env, side.folder)
+    slow_down(side, latency)
 
 
 def floor(side: Place) -> float:
