@@ -71,7 +71,13 @@ class Opened(Records):
     @cached_property
     def world(self) -> Surroundings:
         """Everything real, connected on first use; raises SurroundingsError or StateError."""
-        from sbkube.edges import clock, cluster, helm, kubeconfig, lease
+        from sbkube.edges import cluster, kubeconfig
+
+        access = kubeconfig.load(*self._access(), self._environ)
+        http = cluster.connect(access)
+        http.look_ahead()  # while the rest is loaded
+
+        from sbkube.edges import clock, helm, lease
         from sbkube.edges.access import minimal
         from sbkube.edges.decryption import Decryption
         from sbkube.edges.kustomize import KustomizeProgram
@@ -80,8 +86,6 @@ class Opened(Records):
         from sbkube.plan.scrub import telling
         from sbkube.state import locks
 
-        access = kubeconfig.load(*self._access(), self._environ)
-        http = cluster.connect(access)
         text = minimal(access)
         port = helm.choose(text, prefer=self._environ.get("SBKUBE_HELM"), environ=self._environ, cluster=http)
         leases = lease.HttpLease(http, proof=locks.proof(), dead=locks.is_dead)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,12 @@ if TYPE_CHECKING:
     from sbkube.state.tracker import DeploymentTracker
 
 
-def read_back(detail: Callable[[str], DeploymentDetail], run: Run) -> DeploymentDetail:
-    """The record of a run that has ended; a database that fails now fails after the first write: RecordLost."""
+def read_back(ledger: DeploymentTracker, run: Run) -> DeploymentDetail:
+    """The record of a run that has ended, without images; a database that fails now fails after the first write:
+    RecordLost."""
     name = run.record.deployment_id
     try:
-        return detail(name)
+        return ledger.detail(name, images=False)
     except StateError as error:
         raise RecordLost(
             f"the deployment ended as {run.record.status}, but its record cannot be read: {error.message}",

@@ -39,7 +39,8 @@ TELL = 10.0  # seconds before it is said again who is waited for
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished run: its record with everything below, and the process exit code that goes with it.
+    """A finished run: its record with everything below but images (`show` has those), and the process exit code
+    that goes with it.
 
     `rollback` is what became of undoing it, where it failed and the project wants that.
     """
@@ -183,7 +184,7 @@ class Running(Undoing):
             undone = self._undo_failed(plan, record, undo_by_itself)
             if undone and undone.record:
                 newest = undone.record.deployment
-            detail = read_back(self.ledger.detail, run)
+            detail = read_back(self.ledger, run)
         except RecordLost as error:
             where = dump(error, self.ledger)
             error.hint = f"outcomes are in {where}; `sbkube state import` records them when the database is back"

@@ -91,7 +91,7 @@ class Undoing(Planning):
 
         try:
             undo = plan_rollback(self.config, self.world, Undo(record.deployment_id, scope=scope, automatic=True))
-            return Rollback(read_back(self.ledger.detail, carry_out(undo, scope)))
+            return Rollback(read_back(self.ledger, carry_out(undo, scope)))
         except (ProjectError, SurroundingsError, ClusterError, HelmError, LockLost) as error:
             # The cluster was changed by now: the failed run's own exit code stays.
             problems = error.problems if isinstance(error, ProjectError) else ()

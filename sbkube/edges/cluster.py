@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -16,7 +17,7 @@ from sbkube.edges.access import Access
 from sbkube.edges.connection import Connection, Limits, Request, Stream
 from sbkube.edges.discovery import Discovery
 from sbkube.edges.status import from_event
-from sbkube.errors import ClusterError, ClusterForbidden
+from sbkube.errors import ClusterError, ClusterForbidden, SbkubeError
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
 from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, WatchEvent
@@ -63,6 +64,14 @@ class HttpCluster:
             if self._info is None:
                 self._info = self._ask_info()
             return self._info
+
+    def look_ahead(self) -> None:
+        """Begin to ask for `info` while the caller loads what it needs. Errors come to who asks for it."""
+        threading.Thread(target=self._look_ahead, name="sbkube-info", daemon=True).start()
+
+    def _look_ahead(self) -> None:
+        with contextlib.suppress(SbkubeError):
+            self.info()
 
     def _ask_info(self) -> ClusterInfo:
         version = self._json(Request("GET", "/version"))

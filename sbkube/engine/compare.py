@@ -21,6 +21,7 @@ from sbkube.plan.labels import HELM_MANAGER, MANAGER
 from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, Recorded
 
+RELEASES = "sh.helm.release.v1."  # begins the names of Secrets that hold releases
 _FEW = 3  # up to so many objects of a kind and namespace are fetched one by one, more by a list
 
 
@@ -67,7 +68,7 @@ class Live:
             return
         if len(keys) > _FEW:
             try:
-                listed = self._cluster.list(kind, first.namespace)
+                listed = self._cluster.list(kind, first.namespace, fields=_leaving_out_releases(keys))
             except ClusterForbidden:
                 pass  # listing may be forbidden where getting is not
             else:
@@ -79,6 +80,13 @@ class Live:
                 self._objects[key.identity] = self._cluster.get(key)
             except ClusterForbidden as error:
                 self._hidden[key.identity] = error
+
+
+def _leaving_out_releases(keys: Sequence[ResourceKey]) -> str:
+    """A field selector for what is to be listed: Helm's releases are large Secrets that are rarely meant."""
+    first = keys[0]
+    plain = (first.group, first.kind) == ("", "Secret") and not any(k.name.startswith(RELEASES) for k in keys)
+    return "type!=helm.sh/release.v1" if plain else ""
 
 
 @dataclass(frozen=True, slots=True)

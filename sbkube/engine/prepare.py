@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sbkube.apps.base import AppSpec, Around
@@ -120,6 +120,7 @@ class Preparation:
 
     def plan(self, cluster: str, selection: Selection) -> Plan:
         """The whole plan."""
+        self._look()
         own = self._own_namespaces()
         self.wanted, self.derived = in_order(self.wanted, own)
         namespaces = self._missing_namespaces()
@@ -187,28 +188,26 @@ class Preparation:
         for app in self.wanted:
             yield from app.all_objects
 
+    def _look(self) -> None:
+        """Look at everything that is wanted, so that apps with the same kinds and namespaces share their lists."""
+        used = {name for app in self.wanted for name in _namespaces(app)} | {self.config.settings.namespace}
+        self.live.observe([*(d.key for d in self._objects()), *map(namespace_key, sorted(used))])
+
     def _own_namespaces(self) -> frozenset[str]:
         """Namespaces that the project's own manifests create and that do not exist yet."""
         keys = [d.key for d in self._objects() if d.key.kind == "Namespace" and not d.key.group]
-        self.live.observe(keys)
         return frozenset(key.name for key in keys if self.live.absent(key))
 
     def _missing_namespaces(self) -> dict[str, str]:
         """Missing namespaces that sbkube has to create → the first app that needs each."""
         first: dict[str, AppSpec] = {}
         for app in self.wanted:
-            used = [d.key.namespace for d in app.all_objects]
-            used += [app.spec.namespace or ""] if app.rendered.around != Around() else []
-            if app.release:
-                used.append(app.release.spec.namespace)
-            for namespace in used:
-                if namespace:
-                    first.setdefault(namespace, app.spec)
+            for namespace in _namespaces(app):
+                first.setdefault(namespace, app.spec)
         if first:  # the base namespace holds the lock, also when all apps live elsewhere
             first.setdefault(self.config.settings.namespace, next(iter(first.values())))
         own = {d.key.name for d in self._objects() if d.key.kind == "Namespace"}
         keys = {name: namespace_key(name) for name in first if name not in own}
-        self.live.observe(keys.values())
         missing = {name: first[name] for name, key in keys.items() if self.live.absent(key)}
         forbidden = [
             Problem(
@@ -318,6 +317,14 @@ def object_steps(app: str, compared: Compared) -> list[Step]:
     first = takeover_step(app, change, compared.predecessors)
     needs = (*step.operation.needs, first.operation.id)
     return [first, replace(step, operation=replace(step.operation, needs=needs))]
+
+
+def _namespaces(app: DesiredApp) -> Iterator[str]:
+    """The namespaces that an app needs."""
+    used = [d.key.namespace for d in app.all_objects]
+    used += [app.spec.namespace or ""] if app.rendered.around != Around() else []
+    used += [app.release.spec.namespace] if app.release else []
+    return filter(None, used)
 
 
 def namespace_key(name: str) -> ResourceKey:

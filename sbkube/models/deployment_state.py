@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sbkube.models.outcome import OpState
@@ -216,12 +217,16 @@ class AppDeploymentRecord:
     rollback_info: Mapping[str, Any] | None = None
 
 
+UNREAD: Mapping[str, Any] = MappingProxyType({})  # an image that is there and was not asked for
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceRecord:
     """One operation on one object as recorded.
 
-    Images are None where the object was absent; `missing_key` tells that an image exists but cannot be
-    decrypted here. `operation` is the plan's operation id. `position` gives the order of the intents.
+    Images are None where the object was absent, and `UNREAD` where they were not asked for; `missing_key` tells
+    that an image exists but cannot be decrypted here. `operation` is the plan's operation id. `position` gives
+    the order of the intents.
     """
 
     id: int

@@ -40,7 +40,6 @@ def record(
         "status": status.value,
         "purpose": plan.purpose,
         "plan_blob": plan_blob,
-        "plan_digest": plan_blob or "",
         "counts": plan.counts(),
         "lock_token": lock.token,
     }

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from sbkube.errors import StateError
 from sbkube.models.resource import ResourceKey
 from sbkube.plan.scrub import named_values
-from sbkube.state.packing import LEVEL, zstd
+from sbkube.state.packing import compress, decompress, zstd
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import NOT_KEPT, blobs
 from sbkube.state.writing import insert_new, one_of_many
@@ -128,7 +128,7 @@ class BlobStore:
 
     def pack(self, name: str, content: Content) -> dict[str, Any]:
         """A row of `blobs`."""
-        packed = zstd.compress(content.data, LEVEL)
+        packed = compress(content.data)
         row = {"digest": name, "codec": PLAIN, "key_id": "", "size": len(content.data), "content": packed}
         if content.sensitive and self.key is not None:
             sealed = self.key.seal(packed, f"{content.identity}|{name}")
@@ -166,7 +166,7 @@ class BlobStore:
                 return None
             packed = key.open(packed, f"{identity}|{row.digest}")
         try:
-            data = zstd.decompress(packed)
+            data = decompress(packed)
         except zstd.ZstdError as error:
             raise StateError("a blob of the state database is damaged", subject=row.digest) from error
         right = sealed or hashlib.sha256(data).hexdigest() == row.digest

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or
 
 from sbkube.errors import DeploymentNotFound
 from sbkube.models.deployment_state import (
+    UNREAD,
     DeploymentDetail,
     DeploymentRecord,
     DeploymentStatus,
@@ -21,8 +22,9 @@ from sbkube.models.deployment_state import (
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE
 from sbkube.state import locks, rows
-from sbkube.state.blobs import BlobStore, object_identity
+from sbkube.state.blobs import SEALED_NAME, BlobStore, object_identity
 from sbkube.state.tables import (
+    NOT_KEPT,
     app_deployments,
     deployed_resources,
     deployments,
@@ -217,18 +219,24 @@ def _latest(conn: Connection, back: int, reference: str, target: LockTarget | No
     return int(found)
 
 
-def detail(conn: Connection, key: int, store: BlobStore) -> DeploymentDetail:
-    """A deployment with everything below it, images included as far as they can be decrypted here."""
+def detail(conn: Connection, key: int, store: BlobStore, *, images: bool = True) -> DeploymentDetail:
+    """A deployment with everything below it, images included as far as they can be decrypted here.
+
+    Without `images` those that need no key stay unread: there is `UNREAD` instead.
+    """
     apps = _below(conn, app_deployments, key)
     resources = _below(conn, deployed_resources, key)
     releases = _below(conn, helm_releases, key)
     happened = _below(conn, events, key)
     wanted = {row.spec_blob: "" for row in apps if row.spec_blob}
     wanted |= {row.detail_blob: "" for row in happened if row.detail_blob}
+    pictures: dict[str, str] = {}
     for row in resources:
         identity = object_identity(rows.resource_key(row))
-        wanted |= {name: identity for name in (row.intent_blob, row.before_blob, row.after_blob) if name}
-    values = store.load(conn, wanted)
+        pictures |= {name: identity for name in (row.intent_blob, row.before_blob, row.after_blob) if name}
+    unread = set() if images else {n for n in pictures if n != NOT_KEPT and not n.startswith(SEALED_NAME)}
+    wanted |= {name: identity for name, identity in pictures.items() if name not in unread}
+    values = dict.fromkeys(unread, UNREAD) | store.load(conn, wanted)
     names = {row.id: row.app_name for row in apps}
     return DeploymentDetail(
         deployment=one(conn, key, store),

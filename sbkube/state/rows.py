@@ -51,7 +51,7 @@ def deployment_record(
         kubernetes_user=row.kubernetes_user,
         origin=row.origin or {},
         ended_at=row.ended_at,
-        plan_digest=row.plan_digest,
+        plan_digest=row.plan_digest or row.plan_blob or "",  # earlier versions kept it twice
         counts=row.counts or {},
         rolled_back_by=rolled_back_by,
         resumed_by=resumed_by,

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from sbkube.errors import StateError
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 NOT_KEPT = "-"
 
 metadata = MetaData(
@@ -288,7 +288,6 @@ closings = Table(
     _text("key_id", 16),
     Index(None, "cluster_uid", "project", "sequence"),
     Index(None, "deployment_id"),
-    Index(None, "hash"),
 )
 
 version_table = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))

@@ -247,10 +247,11 @@ class DeploymentTracker(Upkeep):
                 hint="wait for it, or take its lock with `sbkube recover --break-lock`",
             )
 
-    def detail(self, reference: str, target: LockTarget | None = None) -> DeploymentDetail:
-        """By id, prefix, `latest` or `latest~N`; raises DeploymentNotFound."""
+    def detail(self, reference: str, target: LockTarget | None = None, *, images: bool = True) -> DeploymentDetail:
+        """By id, prefix, `latest` or `latest~N`; raises DeploymentNotFound. Without `images` they are `UNREAD`."""
         with self.database.reading() as conn:
-            return history.detail(conn, history.resolve(conn, reference, target), self.database.store)
+            key = history.resolve(conn, reference, target)
+            return history.detail(conn, key, self.database.store, images=images)
 
     def since(self, deployment_id: str, target: LockTarget) -> tuple[DeploymentDetail, ...]:
         """This deployment and all newer ones of the target, oldest first."""

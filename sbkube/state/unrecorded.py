@@ -22,7 +22,7 @@ from sbkube.models.resource import ResourceKey
 from sbkube.state import closings, history
 from sbkube.state.blobs import canonical
 from sbkube.state.intents import IntentWriter
-from sbkube.state.packing import LEVEL, zstd
+from sbkube.state.packing import compress, decompress
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import NOT_KEPT, app_deployments, deployed_resources, helm_releases
 
@@ -51,7 +51,7 @@ def document(deployment: str, outcomes: Sequence[Outcome], key: StateKey | None)
         "outcomes": [_plain(outcome) for outcome in outcomes],
     }
     if key is not None and outcomes:
-        packed = zstd.compress(canonical({o.operation: _images(o) for o in outcomes}), LEVEL)
+        packed = compress(canonical({o.operation: _images(o) for o in outcomes}))
         sealed = key.seal(packed, _PURPOSE + deployment)
         content |= {"key_id": key.key_id, "images": base64.b64encode(sealed).decode()}
     return content
@@ -104,7 +104,7 @@ def _open(content: Mapping[str, Any], deployment: str, key: StateKey | None) -> 
     if own is None:
         return {}
     packed = own.open(base64.b64decode(content["images"]), _PURPOSE + deployment)
-    found: dict[str, Any] = orjson.loads(zstd.decompress(packed))
+    found: dict[str, Any] = orjson.loads(decompress(packed))
     return found
 
 

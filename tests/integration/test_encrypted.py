@@ -15,7 +15,7 @@ from shapes import configmap
 from sops_files import age, identity, sops
 
 from sbkube.edges.cluster import HttpCluster
-from sbkube.state.packing import zstd
+from sbkube.state.packing import decompress
 
 PAGE = """apiVersion: v1
 kind: Secret
@@ -48,7 +48,7 @@ def stored(bench: Bench) -> Iterator[tuple[str, bytes]]:
     with contextlib.closing(sqlite3.connect(database)) as conn:
         found = conn.execute("select digest, content from blobs where codec = 'zstd'").fetchall()
     assert found
-    yield from ((str(digest), zstd.decompress(content)) for digest, content in found)
+    yield from ((str(digest), decompress(content)) for digest, content in found)
 
 
 def test_they_are_deployed_and_told_nowhere(

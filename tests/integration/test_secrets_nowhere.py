@@ -32,7 +32,7 @@ from web_server import serving
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.edges.connection import Request
-from sbkube.state.packing import zstd
+from sbkube.state.packing import decompress, zstd
 
 PLANTED = {
     "data of a Secret": "Zq7/data+4411 aaaa=",
@@ -119,11 +119,11 @@ def written(folder: Path) -> Iterator[tuple[Path, bytes]]:
             with sqlite3.connect(path) as database:
                 query = "select digest, content from blobs where codec = 'zstd'"
                 for digest, content in database.execute(query):
-                    yield path / str(digest), zstd.decompress(content)
+                    yield path / str(digest), decompress(content)
         elif data.startswith(b"\x28\xb5\x2f\xfd"):
             for line in zstd.decompress(data).splitlines():
                 blob = json.loads(line).get("blob", {})
-                plain = zstd.decompress(base64.b64decode(blob["content"])) if blob.get("codec") == "zstd" else b""
+                plain = decompress(base64.b64decode(blob["content"])) if blob.get("codec") == "zstd" else b""
                 yield path, line + plain
 
 

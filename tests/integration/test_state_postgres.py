@@ -179,10 +179,10 @@ def test_after_an_upgrade_an_older_client_stops_and_says_why(
     postgres_url: str, tracker: DeploymentTracker
 ) -> None:
     """A colleague's sbkube of yesterday: it knows one migration less."""
-    yesterday = Migrations(head="0001")
+    yesterday = Migrations(head="0002")
     with pytest.raises(StateSchemaError) as raised:
         DeploymentDatabase(postgres_url, environ={}, migrations=yesterday)
-    assert "0002" in str(raised.value)
+    assert "0003" in str(raised.value)
     assert "upgrade sbkube" in raised.value.hint
     with tracker.track_deployment(DATA) as handle:  # type: ignore[union-attr]
         pass

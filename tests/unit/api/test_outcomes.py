@@ -12,7 +12,7 @@ import pytest
 from sbkube.api.outcomes import dump, read_back
 from sbkube.engine.execute import Run
 from sbkube.errors import RecordLost, StateNotWritable
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, DeploymentStatus, LockTarget
 from sbkube.models.outcome import OpState, Outcome
 from sbkube.state.tracker import DeploymentTracker
 
@@ -22,12 +22,15 @@ RECORD = DeploymentRecord(1, "dep-1", DeploymentStatus.SUCCESS, NOW, "c", "n", "
 RUN = Run(RECORD, (Outcome("a/apply/Secret/n/s", OpState.APPLIED, NOW, NOW, after=SECRET),))
 
 
-def test_a_record_that_cannot_be_read_after_the_run_is_exit_6() -> None:
-    def gone(_: str) -> DeploymentDetail:
-        raise StateNotWritable("disk I/O error")
+def test_a_record_that_cannot_be_read_after_the_run_is_exit_6(tmp_path: Path) -> None:
+    class Gone(DeploymentTracker):
+        def detail(
+            self, reference: str, target: LockTarget | None = None, *, images: bool = True
+        ) -> DeploymentDetail:
+            raise StateNotWritable("disk I/O error")
 
     with pytest.raises(RecordLost) as caught:
-        read_back(gone, RUN)
+        read_back(Gone(tmp_path / "state.db"), RUN)
     assert caught.value.exit_code == 6 and caught.value.outcomes == RUN.outcomes
 
 

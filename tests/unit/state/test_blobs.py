@@ -7,7 +7,8 @@ from ledger_plans import config_map, live, secret
 from sqlalchemy import text
 
 from sbkube.errors import StateError
-from sbkube.state.blobs import fingerprint, image, is_secret
+from sbkube.state.blobs import canonical, fingerprint, image, is_secret
+from sbkube.state.packing import zstd
 
 
 def test_the_same_content_is_kept_once(database):
@@ -51,6 +52,19 @@ def test_altered_and_missing_content_is_noticed(database, change, message):
         conn.execute(text(change), {"junk": b"\0"} if ":junk" in change else {})
         with pytest.raises(StateError, match=message):
             database.store.load(conn, {name: ""})
+
+
+def test_content_of_earlier_versions_is_read(database):
+    """They compressed without a dictionary."""
+    with database.writing() as conn:
+        batch = database.store.batch()
+        name = batch.add(config_map())
+        batch.save(conn)
+        ours = conn.execute(text("SELECT content FROM blobs")).scalar()
+        theirs = zstd.compress(canonical(config_map()), 3)
+        assert len(ours) < len(theirs)
+        conn.execute(text("UPDATE blobs SET content = :theirs"), {"theirs": theirs})
+        assert database.store.load(conn, {name: ""}) == {name: config_map()}
 
 
 def test_little_change_costs_little(database):

@@ -20,8 +20,8 @@ TOMORROW = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade():
@@ -39,8 +39,8 @@ def tomorrow(tmp_path):
     """The migrations of a later version: ours and one more."""
     folder = tmp_path / "migrations"
     shutil.copytree(PACKAGED, folder)
-    (folder / "versions" / "v0003_mood.py").write_text(TOMORROW)
-    return Migrations(folder, "0003")
+    (folder / "versions" / "v0004_mood.py").write_text(TOMORROW)
+    return Migrations(folder, "0004")
 
 
 def described(conn):
@@ -131,8 +131,8 @@ def test_an_older_database_is_upgraded_after_a_backup_copy(file, database, creat
     later = DeploymentDatabase(file, migrations=tomorrow)
     assert later.get_deployment(record.id).deployment_id == record.deployment_id
     with later.reading() as conn:
-        assert conn.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0003"
-    (copy,) = file.parent.glob("deployments.db.backup-0002-*[0-9]")
+        assert conn.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0004"
+    (copy,) = file.parent.glob("deployments.db.backup-0003-*[0-9]")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     restored = DeploymentDatabase(copy, environ={})
     assert restored.get_deployment(record.id) == later.get_deployment(record.id)
@@ -140,7 +140,7 @@ def test_an_older_database_is_upgraded_after_a_backup_copy(file, database, creat
 
 def test_a_newer_database_is_refused(file, tomorrow):
     DeploymentDatabase(file, migrations=tomorrow).close()
-    with pytest.raises(StateSchemaError, match="schema 0003, this sbkube knows up to 0002") as caught:
+    with pytest.raises(StateSchemaError, match="schema 0004, this sbkube knows up to 0003") as caught:
         DeploymentDatabase(file)
     assert caught.value.exit_code == 5
     assert caught.value.hint
