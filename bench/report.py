@@ -35,17 +35,17 @@ def machine() -> Json:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "sbkube": __version__,
-        "commit": _commit(),
+        "commit": revision(ROOT),
         "helm": peers.version("helm"),
         "kubectl": peers.version("kubectl"),
     }
 
 
-def _commit() -> str:
+def revision(checkout: Path) -> str:
     """What is checked out, with `-dirty` when files were changed since; empty outside of a checkout."""
     words = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout.strip()

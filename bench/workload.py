@@ -73,7 +73,7 @@ class Workload:
         return {
             "apiVersion": "sbkube/v1",
             "metadata": {"name": project},
-            "settings": {"namespace": namespace, "parallel_apps": True, "max_workers": 8},
+            "settings": {"namespace": namespace, "parallel_apps": True, "max_workers": 16},
             "apps": apps,
         }
 
