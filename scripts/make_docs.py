@@ -20,6 +20,7 @@ import click
 from pydantic import BaseModel
 
 from sbkube import api
+from sbkube.api.family import Member
 from sbkube.api.running import Result
 from sbkube.api.undoing import Rollback
 from sbkube.api.where import Where
@@ -301,7 +302,7 @@ def _tick(yes: bool) -> str:
 
 # python.md
 
-_MORE = (Where, Result, Rollback, Event)
+_MORE = (Where, Result, Rollback, Member, Event)
 
 
 def python_page() -> str:

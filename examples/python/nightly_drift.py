@@ -7,16 +7,24 @@ import sys
 
 import sbkube
 from sbkube.errors import SbkubeError
+from sbkube.models.drift import DriftReport
 
 
 def main(folder: str = ".") -> int:
     """Print the report; secret values are masked."""
     try:
         with sbkube.open_project(folder) as project:
-            report = project.drift()
+            whole = project.drift()
     except SbkubeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    for report in whole.each:
+        tell(report)
+    return 10 if whole.drifted else 0
+
+
+def tell(report: DriftReport) -> None:
+    """One project; there are several where others are part of it."""
     print(f"# Drift of {report.project} on {report.cluster.name}\n")
     for app in report.apps:
         for item in app.objects:
@@ -25,8 +33,7 @@ def main(folder: str = ".") -> int:
                 print(f"  - `{field.path}`: {field.before} → {field.after}, by {field.manager or 'somebody'}")
         for release in app.releases:
             print(f"- **{app.name}** release {release.name}: {', '.join(release.notes)}")
-    print("" if report.drifted else "Nothing was changed.")
-    return 10 if report.drifted else 0
+    print("" if report.drifted else "Nothing was changed.\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ def main(folder: str = ".") -> int:
     """0 when all is well, else the exit code of the rollback."""
     try:
         with sbkube.open_project(folder) as project:
-            sick = [app.name for app in project.status().apps if not app.health.ready]
+            apps = [app for report in project.status().each for app in report.apps]
+            sick = [app.name for app in apps if not app.health.ready]
             newest = project.history(limit=1)
             if not sick or not newest or newest[0].command == "rollback":
                 print(f"not healthy: {', '.join(sick)}; nothing to undo" if sick else "healthy")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sbkube.errors import DeploymentNotFound
+from sbkube.errors import DeploymentNotFound, UsageError
 from sbkube.models.deployment_state import PART_OF, DeploymentRecord, LockTarget
 
 if TYPE_CHECKING:
+    from sbkube.api.acting import Acting
     from sbkube.api.project import Project
     from sbkube.config.model import Child
+    from sbkube.engine.inspect import StatusReport
+    from sbkube.models.drift import DriftReport
     from sbkube.models.plan import Plan
+
+T = TypeVar("T")
+Report = TypeVar("Report", "DriftReport", "StatusReport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,16 @@ def _all(project: Project) -> list[str]:
     return [*project.config.apps, *filter(None, own)]
 
 
-def newest_changed(project: Project) -> str:
+def reported(family: Sequence[Member], look: Callable[[Member], Report]) -> Report:
+    """The report on the project that was opened, else on the first one, with those on all."""
+    found = tuple(map(look, family))
+    main = next((report for member, report in zip(family, found, strict=True) if member.main), found[0])
+    return replace(main, parts=found) if len(found) > 1 else main
+
+
+def newest_changed(project: Acting) -> str:
     """The newest deployment of the main project in which anything of the family changed, "" if there is none."""
-    children = [member.project for member in members(project) if not member.main]
+    children = [member.project for member in project.family() if not member.main]
     for record in _records(project):
         own = (r for child in children for r in _with_parent(child, {record.deployment_id}))
         if any(_changed(project, r) for r in (record, *own)):
@@ -95,18 +108,18 @@ def newest_changed(project: Project) -> str:
     return ""
 
 
-def _changed(project: Project, record: DeploymentRecord) -> bool:
+def _changed(project: Acting, record: DeploymentRecord) -> bool:
     """It changed something."""
     from sbkube.engine.undo import changed_something
 
     return changed_something(project.ledger.detail(record.deployment_id))
 
 
-def _with_parent(project: Project, ids: set[str]) -> list[DeploymentRecord]:
+def _with_parent(project: Acting, ids: set[str]) -> list[DeploymentRecord]:
     return [r for r in _records(project) if r.origin.get(PART_OF) in ids]
 
 
-def _records(project: Project) -> list[DeploymentRecord]:
+def _records(project: Acting) -> list[DeploymentRecord]:
     target = project.target
     return project.ledger.list_deployments(project=target.project, cluster=target.cluster_uid, limit=None)
 
@@ -122,30 +135,58 @@ def _owner(family: Sequence[Member], reference: str) -> Member:
     return next(same, main)
 
 
-def resume_plans(project: Project, reference: str, how: dict[str, Any]) -> list[tuple[Member, Plan]]:
+def apply_plans(
+    family: Sequence[Member], ahead: Callable[[Member], T], **how: Any
+) -> tuple[list[tuple[Member, Plan]], T | None]:
+    """What an apply of the family would do; `how` are the arguments of `Planning.plan`.
+
+    Before a project is planned, `ahead` runs its hooks that come before that. As soon as it gives something, that
+    is given, and no plan.
+    """
+    plans = []
+    for member in family:
+        if wrong := ahead(member):
+            return [], wrong
+        plans.append((member, member.project.plan(member.apps, **how)))
+    return plans, None
+
+
+def delete_plans(family: Sequence[Member], *, delete_data: bool = False) -> list[tuple[Member, Plan]]:
+    """What a delete of the family would do, in reverse order."""
+    return [(m, m.project.plan_delete(m.apps, delete_data=delete_data)) for m in reversed(family)]
+
+
+def resume_plans(
+    project: Acting, reference: str = "", *, rerun: Sequence[str] = (), skip: Sequence[str] = ()
+) -> list[tuple[Member, Plan]]:
     """What is left to do of the family, in the order in which the interrupted run would have done it. `reference`
-    is one of its deployments."""
+    is one of its deployments; the other arguments are those of `Planning.plan_resume`. Raises UsageError for a
+    command that is to be run again and left out."""
+    if both := set(rerun) & set(skip):
+        raise UsageError(f"{', '.join(sorted(both))}: run again or left out, not both", hint="say one of them")
     found: list[tuple[int, Member, Plan]] = []
-    family = members(project)
+    family = project.family()
     owner = _owner(family, reference)
     for member in family:
-        plan = member.project.plan_resume(reference if member is owner else "", **how)
+        plan = member.project.plan_resume(reference if member is owner else "", rerun=rerun, skip=skip)
         if plan is not None:
             found.append((member.project.show(plan.parent).deployment.id, member, plan))
     return [(member, plan) for _, member, plan in sorted(found, key=lambda one: one[0])]
 
 
 def rollback_plans(
-    project: Project, reference: str = "", *, to: str = "", apps: Sequence[str] = (), **how: Any
+    project: Acting, reference: str = "", *, to: str = "", apps: Sequence[str] = (), **how: Any
 ) -> list[tuple[Member, Plan]]:
     """What a rollback of the family would do: of the main project, and of the deployments of the others that were
     part of what is undone, in the order in which it has to happen.
 
-    A deployment of one of the others is undone by itself; with `apps` only these are. Raises DeploymentNotFound,
-    PlanRefused.
+    A deployment of one of the others is undone by itself; with `apps` only these are. `how` are arguments of
+    `Planning.plan_rollback`. Raises DeploymentNotFound, PlanRefused.
     """
-    chosen = members(project, apps)
-    if (owner := _owner(members(project), reference or to)) and not owner.main:
+    chosen, whole = project.family(apps), project.family()
+    if len(whole) == 1:
+        return [(m, m.project.plan_rollback(reference, to=to, apps=m.apps, **how)) for m in chosen]
+    if (owner := _owner(whole, reference or to)) and not owner.main:
         own = next((member.apps for member in chosen if member.project is owner.project), ())
         return [(owner, owner.project.plan_rollback(reference, to=to, apps=own, **how))]
     if apps and not (reference or to):
@@ -164,6 +205,8 @@ def rollback_plans(
         elif own_records := _with_parent(member.project, {r.deployment_id for r in after}):
             first = min(own_records, key=lambda r: r.id).deployment_id
             plans.append((member, member.project.plan_rollback(first, apps=member.apps, **how)))
+    if not plans:
+        raise DeploymentNotFound(f"these apps had no part in {record.deployment_id}", hint="see `sbkube history`")
     return _ordered(plans)
 
 

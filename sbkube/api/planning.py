@@ -55,7 +55,7 @@ class Planning(Opened):
     def plan(
         self, apps: Sequence[str] = (), *, prune: bool = True, hooks: Sequence[str] = ALL_HOOKS, look: bool = False
     ) -> Plan:
-        """What an apply would do. Reads only.
+        """What an apply would do, of this project alone: `family` has those that are part of it. Reads only.
 
         `apps` are names, or `PHASE/` for all apps of a phase; `prune` is the project's wish, unless it is False.
         `hooks` are the stages of the project whose hooks count. `look`: hooks before planning have not been run,

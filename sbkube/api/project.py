@@ -18,6 +18,7 @@ from sbkube.models.outcome import Event
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
+    from sbkube.api.family import Member
     from sbkube.config.model import Child
     from sbkube.engine.fetching import Prepared
     from sbkube.engine.inspect import StatusReport
@@ -69,11 +70,24 @@ class Project(Acting):
             where = replace(self._where, context=child.context) if child.context else self._where
             where = replace(where, sandbox_of=self._where.sandbox_of or self.config.folder)
             config = child.config if child.context or where.sandbox else split(child.config)
-            return Project(config, where, self._listener, self._environ)
+            project = Project(config, where, self._listener, self._environ)
+            project.cancel = self.cancel
+            return project
 
         from sbkube.config.contexts import split
 
         return tuple((child, opened(child)) for child in self.config.children)
+
+    def family(self, apps: Sequence[str] = (), *, connected: bool = True) -> list[Member]:
+        """This project and those that are part of it, in the order in which they are deployed; with `apps` only
+        those of whom some are asked for. Each `Member` has its `project`, and which `apps` of it are meant.
+
+        Raises UsageError for a name that several apps have, and PlanRefused where two of them are the same project
+        on one cluster; that is not looked at unless `connected`.
+        """
+        from sbkube.api.family import members, parts
+
+        return (members if connected else parts)(self, self.config.full_names(apps))
 
     def refuse_same_cluster(self, among: Sequence[Project]) -> None:
         """Raise PlanRefused where a context of an app leads to the cluster that the others are on as well: their
@@ -95,22 +109,32 @@ class Project(Acting):
             child.close()
         super().close()
 
-    def status(self, apps: Sequence[str] = ()) -> StatusReport:
+    def status(self, apps: Sequence[str] = (), *, alone: bool = False) -> StatusReport:
         """How everything that was deployed is now: per app its health, the worst object first. Reads only.
 
-        Raises SurroundingsError, StateError, or UsageError for an app that there is not.
+        `alone` leaves out the projects that are part of this one; else their reports are in `parts`. Raises
+        SurroundingsError, StateError, or UsageError for an app that there is not.
         """
+        from sbkube.api.family import reported
         from sbkube.engine.inspect import status
 
+        if not alone:
+            return reported(self.family(apps), lambda m: m.project.status(m.apps, alone=True))
         self._mention_interrupted()
         with before_any_write():
             return status(self.config, self.world, tuple(apps))
 
-    def drift(self, apps: Sequence[str] = ()) -> DriftReport:
-        """What others changed of what we left; values that are secret are masked. Reads only."""
+    def drift(self, apps: Sequence[str] = (), *, alone: bool = False) -> DriftReport:
+        """What others changed of what we left; values that are secret are masked. Reads only.
+
+        `alone` leaves out the projects that are part of this one; else their reports are in `parts`.
+        """
+        from sbkube.api.family import reported
         from sbkube.engine.drift import drift
         from sbkube.plan.redact import Redactor
 
+        if not alone:
+            return reported(self.family(apps), lambda m: m.project.drift(m.apps, alone=True))
         self._mention_interrupted()
         self._look_at_newest()
         redactor = Redactor(self.ledger.redaction_key(), self.sensitive)

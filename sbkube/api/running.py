@@ -42,13 +42,24 @@ class Result:
     """A finished run: its record with everything below but images (`show` has those), and the process exit code
     that goes with it.
 
-    `rollback` is what became of undoing it, where it failed and the project wants that.
+    `rollback` is what became of undoing it, where it failed and the project wants that. `begun` is False where it
+    was called off, because another project of the same run had failed.
+
+    A run of several projects gives the result of the one that was opened (if that had no part in it, of the
+    first), with the first exit code other than 0. `parts` are then the results of all, in their order.
     """
 
     record: DeploymentDetail
     outcomes: tuple[Outcome, ...]
     exit_code: int
     rollback: Rollback | None = None
+    begun: bool = True
+    parts: tuple[Result, ...] = ()
+
+    @property
+    def each(self) -> tuple[Result, ...]:
+        """One result per project, also where there is only one."""
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +212,7 @@ class Running(Undoing):
         try:
             journal = self.ledger.begin(turn.data, plan, turn.lock.info)
             record = journal.finish(reason or None, interrupted=not reason)
-            return Result(self.ledger.detail(record.deployment_id), (), self._code(record))
+            return Result(self.ledger.detail(record.deployment_id), (), self._code(record), begun=False)
         finally:
             turn.lock.release()
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.family import Member
@@ -21,12 +20,19 @@ REQUEST = "request"  # in the arguments of a deployment: how its plan can be mad
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A member of the family that has had its turn; `begun` is False where another one failed before."""
+    """A member of the family that has had its turn."""
 
     member: Member
     plan: Plan
     result: Result
-    begun: bool = True
+
+
+def whole(done: Sequence[Done]) -> Result:
+    """The result of a run of several projects: that of the one that was opened, else of the first, with all."""
+    parts = tuple(one.result for one in done)
+    main = next((one.result for one in done if one.member.main), parts[0])
+    code = next((part.exit_code for part in parts if part.exit_code), 0)
+    return replace(main, exit_code=code, parts=parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +47,15 @@ def carry_out_together(
     *,
     command: str,
     args: Mapping[str, Any],
-    cancel: threading.Event | None = None,
 ) -> Iterator[Done]:
     """Execute the plans until one fails; what comes behind it is recorded as not begun.
 
     Before the first is begun, all locks are taken and all plans recorded: whatever kills the run then, `resume`
-    goes on with the rest. Raises what `Project.execute` raises; StateLocked with nothing touched. `cancel` stops
-    all of it.
+    goes on with the rest. Raises what `Project.execute` raises; StateLocked with nothing touched.
     """
     from sbkube.engine.heartbeats import Heartbeats
 
-    stop = cancel or threading.Event()
-    for member, _ in plans:
-        member.project.cancel = stop
+    stop = plans[0][0].project.cancel  # they all have the same
     waiting = _reserved(plans, command, args)
     with ExitStack() as at_last:
         at_last.callback(_leave, waiting)
@@ -101,7 +103,7 @@ def _on_top(part: _Part) -> Done:
 
 def _call_off(part: _Part, reason: str) -> Done:
     result = part.member.project.call_off(part.turn, part.plan, reason)
-    return Done(part.member, part.plan, result, begun=False)
+    return Done(part.member, part.plan, result)
 
 
 def _reserved(plans: Sequence[tuple[Member, Plan]], command: str, args: Mapping[str, Any]) -> list[_Part]:

@@ -186,15 +186,16 @@ def _one_by_one(session: Session, shown: Sequence[tuple[Member, Plan, Plan]], ru
     code, contents = 0, []
     masked = {id(plan): shown_plan for _, plan, shown_plan in shown}
     cancel = shown[0][0].project.cancel
+    args = arguments(session) | ({"scope": run.scope} if run.scope else {})
     with stopping(cancel, session.terminal.err, session.quit_now):
         plans = [(member, plan) for member, plan, _ in shown]
-        for done in carry_out_together(plans, command=run.command, args=arguments(session), cancel=cancel):
+        for done in carry_out_together(plans, command=run.command, args=args):
             session.stop_progress()
             code = code or int(done.result.exit_code)
             contents.append(_content(masked[id(done.plan)], done.result))
             if session.human:
                 _tell(session, done.result)
-            if not done.begun:
+            if not done.result.begun:
                 why = done.result.record.deployment.error_message or "not begun"
                 session.terminal.err(f"{done.member.project.config.name}: {why}")
     if not session.human:

@@ -159,9 +159,7 @@ class Session:
     def members(self, project: Project, *, connected: bool = True) -> list[Member]:
         """The project and those that are part of it, in the order in which they are deployed; `connected` where
         their clusters may be looked at."""
-        from sbkube.api.family import members, parts
-
-        return (members if connected else parts)(project, project.config.full_names(self.options.apps))
+        return project.family(self.options.apps, connected=connected)
 
     def listen(self, event: Event) -> None:
         """Show an event as it happens."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sbkube.engine.actions import perform
 from sbkube.engine.hands import Hands
@@ -106,7 +107,8 @@ class _Execution:
         self._lost: LockLost | None = None
 
     def run(self) -> Run:
-        self._emit("deployment.started", subject=self.journal.record.deployment_id)
+        own = {"project": self.plan.project}
+        self._emit("deployment.started", subject=self.journal.record.deployment_id, data=own)
         long_runners = max(2 * self.plan.max_workers, 8)
         requests = ThreadPoolExecutor(REQUESTS, thread_name_prefix="sbkube-request")
         longer = ThreadPoolExecutor(long_runners, thread_name_prefix="sbkube-long")
@@ -317,7 +319,8 @@ class _Execution:
     def _finish(self) -> Run:
         interrupted = self.cancel.is_set() and self.schedule.closed
         record = self.journal.finish(self._first_error, interrupted=interrupted)
-        self._emit("deployment.ended", subject=record.deployment_id, status=record.status.value)
+        own = {"project": self.plan.project}
+        self._emit("deployment.ended", subject=record.deployment_id, status=record.status.value, data=own)
         if self._bug is not None:
             raise self._bug
         return Run(record, tuple(self.outcomes))
@@ -347,5 +350,5 @@ class _Execution:
         except StateError as also:
             self._emit("warning", message=f"the deployment could not be marked as ended: {also}")
 
-    def _emit(self, kind: str, **fields: str) -> Event:
+    def _emit(self, kind: str, **fields: Any) -> Event:
         return self.world.emit(kind, **fields)

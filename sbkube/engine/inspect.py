@@ -44,18 +44,25 @@ class AppStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What runs of a project on a cluster; `last` is its newest deployment."""
+    """What runs of a project on a cluster; `last` is its newest deployment. `parts` are the reports of all
+    projects of a family."""
 
     cluster: ClusterInfo
     project: str
     namespace: str
     last: DeploymentRecord | None
     apps: tuple[AppStatus, ...]
+    parts: tuple[StatusReport, ...] = ()
+
+    @property
+    def each(self) -> tuple[StatusReport, ...]:
+        """One report per project, also where there is only one."""
+        return self.parts or (self,)
 
     @property
     def healthy(self) -> bool:
         """Every app is ready."""
-        return all(app.health.ready for app in self.apps)
+        return all(app.health.ready for report in self.each for app in report.apps)
 
 
 def status(config: ProjectConfig, world: Surroundings, apps: tuple[str, ...] = ()) -> StatusReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -56,19 +57,28 @@ class AppDrift:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """What others changed of a project on a cluster."""
+    """What others changed of a project on a cluster. `parts` are the reports of all projects of a family."""
 
     cluster: ClusterInfo
     project: str
     namespace: str
     apps: tuple[AppDrift, ...]
+    parts: tuple[DriftReport, ...] = ()
+
+    @property
+    def each(self) -> tuple[DriftReport, ...]:
+        """One report per project, also where there is only one."""
+        return self.parts or (self,)
 
     @property
     def drifted(self) -> bool:
         """Something is known to be different; what cannot be told does not count."""
-        return any(state is not DriftState.UNKNOWN for app in self.apps for state in app.states)
+        return any(state is not DriftState.UNKNOWN for state in self._states())
 
     @property
     def untold(self) -> int:
         """How much cannot be told."""
-        return sum(state is DriftState.UNKNOWN for app in self.apps for state in app.states)
+        return sum(state is DriftState.UNKNOWN for state in self._states())
+
+    def _states(self) -> Iterator[DriftState]:
+        return (state for report in self.each for app in report.apps for state in app.states)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,10 +12,15 @@ from typing import Any
 
 import pytest
 from integration.conftest import Bench
+from integration.test_commands import trace
+from integration.test_crash import _start
+from integration.test_families import colour, write
 
 import sbkube
 from sbkube.api import Result, Where
-from sbkube.errors import DeploymentNotFound, ProjectError, UsageError
+from sbkube.edges.cluster import HttpCluster
+from sbkube.errors import DeploymentNotFound, PlanRefused, ProjectError, UsageError
+from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import Event
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
@@ -91,21 +97,95 @@ def test_leaving_the_loop_stops_in_order(shop: Bench) -> None:
         assert project.apply().exit_code == 0
 
 
-def test_a_family_is_refused(bench: Bench) -> None:
-    bench.write("a.yaml", config("a"))
-    bench.write(
-        "sub/sbkube.yaml",
-        {
-            "apiVersion": "sbkube/v1",
-            "metadata": {"name": f"{bench.namespace}-sub"},
-            "apps": {"x": {"type": "noop"}},
-        },
-    )
-    bench.project({})
-    text = (bench.folder / "sbkube.yaml").read_text().replace("apps: {}", "phases: {p: {source: sub}}")
-    bench.write("sbkube.yaml", text)
-    with opened(bench) as project, pytest.raises(UsageError, match="other projects"):
+def test_a_family_is_one(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    parts = [f"{bench.namespace}-base", bench.namespace, f"{bench.namespace}-extra"]
+    with opened(bench) as project:
+        assert [member.project.name for member in project.family()] == parts
+        *events, first = project.apply_events(wait_for_lock=5)
+        assert isinstance(first, Result) and first.exit_code == 0 and trace(bench) == ["base", "shop", "extra"]
+        assert [part.record.deployment.project for part in first.parts] == parts
+        assert first.record.deployment.project == bench.namespace
+        ended = [e.data["project"] for e in events if isinstance(e, Event) and e.kind == "deployment.ended"]
+        assert ended == parts
+    write(bench, "red")
+    with opened(bench) as project:
+        only = project.apply(["base/page"])
+        assert [part.record.deployment.project for part in only.each] == parts[:1] and not only.parts
+        second = project.apply()
+        assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"red"}
+        undone = project.rollback(second.record.deployment.deployment_id)
+        assert [part.record.deployment.project for part in undone.each] == [parts[2], parts[1], parts[0]]
+        assert colour(api_server, bench, "own") == "blue"
+        alone = project.rollback(only.record.deployment.deployment_id)
+        assert [part.record.deployment.project for part in alone.each] == parts[:1]
+        gone = project.delete()
+        assert [part.exit_code for part in gone.parts] == [0, 0, 0]
+    assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {None}
+
+
+def test_what_fails_in_a_family_stops_what_comes_behind(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench, bad={"type": "exec", "commands": ["exit 1"]})
+    with opened(bench) as project:
+        result = project.apply()
+    assert result.exit_code == 1 and [part.begun for part in result.parts] == [True, False, False]
+    assert result.record.deployment.error_message == f"not begun, because {bench.namespace}-base failed"
+    assert colour(api_server, bench, "own") is None
+
+
+def test_leaving_the_loop_stops_the_whole_family(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    with opened(bench) as project:
+        for event in project.apply_events():
+            if isinstance(event, Event) and event.kind == "app.started":
+                break
+        assert colour(api_server, bench, "own") is None
+        assert project.show("latest").deployment.status is DeploymentStatus.INTERRUPTED
+        rest = project.resume()
+        assert rest is not None and rest.exit_code == 0 and len(rest.each) == 3
+        assert {colour(api_server, bench, n) for n in ("base", "own", "extra")} == {"blue"}
+        assert project.resume() is None
+
+
+def test_a_command_that_was_cut_off_wants_a_word(bench: Bench) -> None:
+    cut = "[ -e was-here ] || { touch was-here; kill -9 $PPID; sleep 5; }"
+    bench.project({"cut": {"type": "exec", "commands": [cut]}})
+    assert _start(bench, "apply", "-y").wait() == -signal.SIGKILL
+    with opened(bench) as project:
+        with pytest.raises(PlanRefused) as refused:
+            project.resume()
+        assert "cut.1" in str(refused.value.problems)
+        with pytest.raises(UsageError, match="not both"):
+            project.resume(rerun=["cut.1"], skip=["cut.1"])
+        done = project.resume(skip=["cut.1"])
+        assert done is not None and done.exit_code == 0 and not done.parts
+
+
+def test_all_of_a_family_is_looked_at(bench: Bench, api_server: HttpCluster) -> None:
+    write(bench)
+    with opened(bench) as project:
         project.apply()
+        status, drift = project.status(), project.drift()
+        assert status.healthy and status.project == drift.project == bench.namespace
+        assert [len(report.each) for report in (status, drift)] == [3, 3] and not drift.drifted
+        (key,) = (k for part in status.parts for app in part.apps for k, _ in app.objects if k.name == "base")
+        api_server.delete(key)
+        status, drift = project.status(), project.drift()
+        assert not status.healthy and drift.drifted
+        assert [report.drifted for report in drift.parts] == [True, False, False]
+        assert not project.drift(["shop/own"]).drifted and not project.drift(alone=True).drifted
+
+
+def test_what_is_undone_in_part_counts_as_undone_in_part(shop: Bench) -> None:
+    apps = {
+        "a": {"type": "yaml", "manifests": ["a.yaml"]},
+        "bad": {"type": "exec", "commands": ["exit 1"], "depends_on": ["a"]},
+    }
+    shop.project(apps)
+    with opened(shop) as project:
+        failed = project.apply().record.deployment.deployment_id
+        assert project.rollback(failed, scope="app").exit_code == 0
+        assert not project.show(failed).deployment.rolled_back_by
 
 
 def test_the_gate(shop: Bench) -> None:

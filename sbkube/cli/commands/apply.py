@@ -26,6 +26,7 @@ plan_file = click.option(
 
 
 def _run(session: Session, target: str | None, name: str, plan_file: str | None, **how: Any) -> int:
+    from sbkube.api.family import apply_plans
     from sbkube.errors import UsageError
 
     lock_wait, prune = how["wait_for_lock"], not how["no_prune"]
@@ -38,15 +39,15 @@ def _run(session: Session, target: str | None, name: str, plan_file: str | None,
                 saved = project.approved(plan_file)
                 command = name if saved.command == "apply" else saved.command
                 return carry_out(session, project, saved.plan, Run(command, approved=saved.digest))
-            plans = []
-            for member in session.members(project):
-                if name == "apply" and (code := run_hooks(session, member.project, member.apps, name)):
-                    return code
-                hooks = ("apply", "deploy") if name == "apply" else ("deploy",)
-                look = session.options.dry_run or name != "apply"
-                plan = member.project.plan(member.apps, prune=prune, hooks=hooks, look=look)
-                plans.append((member, plan))
-            return carry_out_all(session, plans, Run(name))
+
+            def ahead(member: Member) -> int:
+                return run_hooks(session, member.project, member.apps, name) if name == "apply" else 0
+
+            hooks = ("apply", "deploy") if name == "apply" else ("deploy",)
+            look = session.options.dry_run or name != "apply"
+            family = session.members(project)
+            plans, code = apply_plans(family, ahead, prune=prune, hooks=hooks, look=look)
+            return code or carry_out_all(session, plans, Run(name))
 
         return patiently(session, project, lock_wait, go)
 

@@ -13,13 +13,12 @@ delete_data = click.option("--delete-data", is_flag=True, help="Consent to delet
 
 
 def _run(session: Session, target: str | None, delete_data: bool, out: str | None, lock_wait: str | None) -> int:
+    from sbkube.api.family import delete_plans
+
     with session.project(target) as project:
 
         def go() -> int:
-            plans = [
-                (member, member.project.plan_delete(member.apps, delete_data=delete_data))
-                for member in reversed(session.members(project))
-            ]
+            plans = delete_plans(session.members(project), delete_data=delete_data)
             return carry_out_all(session, plans, Run("delete", always_ask=True, out=out))
 
         return patiently(session, project, lock_wait, go)

@@ -19,8 +19,8 @@ def drift(session: Session, target: str | None) -> int:
     from sbkube.report import drift as report
 
     with session.project(target) as project:
-        found = [member.project.drift(member.apps) for member in session.members(project)]
-    drifted = any(one.drifted for one in found)
+        whole = project.drift(session.options.apps)
+    found, drifted = whole.each, whole.drifted
 
     def document() -> dict[str, Any]:
         parts = [report.document(one) for one in found]

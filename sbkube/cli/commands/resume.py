@@ -33,12 +33,10 @@ def resume(
 
     if session.options.apps:
         raise UsageError("a deployment is resumed as a whole", hint="leave --app away, or use apply --app")
-    if both := set(rerun) & set(skip):
-        raise UsageError(f"{', '.join(sorted(both))}: run again or left out, not both", hint="say one of them")
     with session.project() as project:
 
         def go() -> int:
-            plans = resume_plans(project, reference, {"rerun": rerun, "skip": skip})
+            plans = resume_plans(project, reference, rerun=rerun, skip=skip)
             if not plans:
                 newest = project.show(reference or "latest").deployment if project.history(limit=1) else None
                 session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(newest, session.ink))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sbkube.cli.execution import Run, carry_out, carry_out_all, out_file, wait_for_lock
+from sbkube.cli.execution import Run, carry_out_all, out_file, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -40,9 +40,7 @@ def rollback(session: Session, reference: str, to: str, only_list: bool, limit: 
             scope = "" if how["scope"] == "all" else how["scope"]
             run = Run("rollback", always_ask=True, out=how["out"], scope=scope)
             limits = {"to": to, "apps": session.apps(project), "scope": how["scope"]}
-            if project.children:
-                return carry_out_all(session, rollback_plans(project, reference, **limits, **consent), run)
-            return carry_out(session, project, project.plan_rollback(reference, **limits, **consent), run)
+            return carry_out_all(session, rollback_plans(project, reference, **limits, **consent), run)
 
         return patiently(session, project, how["wait_for_lock"], go)
 

@@ -85,7 +85,7 @@ def _family(session: Session, project: Project, **how: Any) -> int:
     documents, codes = [], []
     for member in session.members(project):
         try:
-            found = _chosen(member.project.status(member.apps), **how)
+            found = _chosen(member.project.status(member.apps, alone=True), **how)
         except SurroundingsError as error:
             documents.append(machine.left_out(_name(member), error))
             codes.append(error.exit_code)
@@ -115,7 +115,7 @@ def _looked(session: Session, member: Member, *, alone: bool, **how: Any) -> tup
 
     project, apps = member.project, member.apps
     try:
-        found = _chosen(project.status(apps), **how)
+        found = _chosen(project.status(apps, alone=True), **how)
     except SurroundingsError as error:
         if alone:
             raise

@@ -128,6 +128,9 @@ class FakeProject:
     def __exit__(self, *_: object) -> None:
         self.api.closed += 1
 
+    def family(self, apps: tuple[str, ...] = (), *, connected: bool = True) -> list[Any]:
+        return [SimpleNamespace(project=self, apps=self.config.full_names(apps), main=True, prefix="")]
+
     def wait_for_lock(self, seconds: float = 0) -> None:
         self.api.calls.append(("wait_for_lock", seconds, {}))
 
@@ -176,7 +179,7 @@ class FakeProject:
         record = detail(status=status, command=args["command"])
         return SimpleNamespace(record=record, exit_code=code, outcomes=(), rollback=self.api.rollback)
 
-    def status(self, apps: tuple[str, ...] = ()) -> Any:
+    def status(self, apps: tuple[str, ...] = (), **_: Any) -> Any:
         bad = Health(HealthStatus.IN_PROGRESS, "LessReady", "0 of 1 ready")
         app = SimpleNamespace(
             name="web", type="yaml", namespace="shop", health=bad, objects=((WEB, bad),), release="", notes=""
