@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sbkube.api.setup import (
         Check,
         doctor,
+        hidden_paths,
         history,
         inherit_project,
         init_project,
@@ -50,6 +51,7 @@ __all__ = [
     "check_storage",
     "doctor",
     "export_state",
+    "hidden_paths",
     "history",
     "import_state",
     "inherit_project",
@@ -90,6 +92,7 @@ _MODULES = {
     "setup": (
         "Check",
         "doctor",
+        "hidden_paths",
         "history",
         "inherit_project",
         "init_project",

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sbkube.api.hiding import hidden_paths
 from sbkube.api.where import state_url
 from sbkube.errors import UsageError
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, ResourceRecord
 from sbkube.models.resource import ResourceKey
-from sbkube.plan.sensitive import sensitive_paths
 
 if TYPE_CHECKING:
     from sbkube.models.comparison import Then
@@ -66,15 +66,8 @@ class Browser:
         return self._ledger.detail(reference)
 
     def sensitive(self, records: Iterable[DeploymentRecord]) -> tuple[str, ...]:
-        """Paths that these deployments, or the newest ones of their projects there, call sensitive.
-
-        What became a secret later is hidden in what was recorded before, too.
-        """
-        found = {record.id: record for record in records}
-        for target in {(r.cluster_uid, r.project, r.namespace) for r in found.values()}:
-            names = dict(zip(("cluster", "project", "namespace"), target, strict=True))
-            found |= {record.id: record for record in self._ledger.list_deployments(limit=1, **names)}
-        return tuple(sorted({path for r in found.values() for path in sensitive_paths(r.config_snapshot)}))
+        """Paths whose values may not be shown of these deployments; see `hidden_paths`."""
+        return hidden_paths(self._ledger, records)
 
     def record(self, reference: str) -> DeploymentRecord:
         """One deployment by itself; raises DeploymentNotFound."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +65,8 @@ class Records:
     def show(self, reference: str) -> DeploymentDetail:
         """One deployment with everything below it, by id, prefix, `latest` or `latest~N`; needs no cluster.
 
-        `latest` means this project's, on whichever cluster it was deployed to last.
+        `latest` means this project's, on whichever cluster it was deployed to last. Objects are in it in clear:
+        `hidden_paths` tells what must not be shown of them.
         """
         self._mention_offline()
         name, _, number = reference.partition("~")
@@ -80,6 +81,15 @@ class Records:
         """What was in the cluster when each of two deployments had ended; references as `show` takes them."""
         names = [self.show(reference).deployment.deployment_id for reference in (first, second)]
         return self.ledger.compared(names[0], names[1])
+
+    def hidden_paths(self, records: Iterable[DeploymentRecord]) -> tuple[str, ...]:
+        """Globs of paths that these deployments, or the newest ones of their projects there, call sensitive.
+
+        What became a secret later is to be hidden in what was recorded before, too.
+        """
+        from sbkube.api.hiding import hidden_paths
+
+        return hidden_paths(self.ledger, records)
 
     def masker(self) -> Callable[[Any], str]:
         """Makes the stand-in for a value that may not be shown; equal values look equal."""

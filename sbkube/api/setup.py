@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +35,18 @@ def show(reference: str, url: str | None = None) -> DeploymentDetail:
     ledger = _ledger(url)
     try:
         return ledger.detail(reference)
+    finally:
+        ledger.close()
+
+
+def hidden_paths(records: Iterable[DeploymentRecord], url: str | None = None) -> tuple[str, ...]:
+    """Globs of paths that these deployments, or the newest ones of their projects, call sensitive: what must not
+    be shown of the objects that `show` gives."""
+    from sbkube.api import hiding
+
+    ledger = _ledger(url)
+    try:
+        return hiding.hidden_paths(ledger, records)
     finally:
         ledger.close()
 

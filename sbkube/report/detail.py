@@ -30,9 +30,10 @@ _STATES = {
 }
 
 
-def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False) -> str:
-    """The whole report; `diffs` adds what changed in every object, secret values masked."""
-    hidden = sensitive_paths(detail.deployment.config_snapshot)
+def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False, hidden: Sequence[str] = ()) -> str:
+    """The whole report; `diffs` adds what changed in every object, without secret values: those that the
+    deployment calls sensitive, and those at `hidden` paths."""
+    hidden = (*sensitive_paths(detail.deployment.config_snapshot), *hidden)
     parts = [_head(detail.deployment, ink)]
     for app in detail.apps:
         lines = [_app(app, ink)]

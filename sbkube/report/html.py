@@ -35,10 +35,11 @@ _LINES = {"+ ": "add", "- ": "remove", "@@": "hunk"}
 OUTPUT = "command.output"  # the kind of events that hold what a command said
 
 
-def page(story: Sequence[DeploymentDetail]) -> str:
+def page(story: Sequence[DeploymentDetail], hidden: Sequence[str] = ()) -> str:
     """The whole file for a deployment; several where an interrupted one was gone on with, oldest first.
 
-    Raises nothing: what cannot be decrypted here is said in its place.
+    Values at `hidden` paths are masked, besides those that the deployment itself calls sensitive. Raises nothing:
+    what cannot be decrypted here is said in its place.
     """
     titles = " → ".join(detail.deployment.deployment_id for detail in story)
     head = element(
@@ -49,11 +50,11 @@ def page(story: Sequence[DeploymentDetail]) -> str:
         element("title", f"sbkube {titles}"),
         element("style", STYLE),
     )
-    body = element("body", *(_deployment(detail, number) for number, detail in enumerate(story)))
+    body = element("body", *(_deployment(detail, number, hidden) for number, detail in enumerate(story)))
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
-def _deployment(detail: DeploymentDetail, number: int) -> Html:
+def _deployment(detail: DeploymentDetail, number: int, hidden: Sequence[str]) -> Html:
     links = {app.app_name: f"#app-{number}-{at}" for at, app in enumerate(detail.apps)}
     outputs = [event for event in detail.events if event.kind == OUTPUT]
     others = [event for event in detail.events if event.kind != OUTPUT]
@@ -61,7 +62,7 @@ def _deployment(detail: DeploymentDetail, number: int) -> Html:
         summary(detail.deployment),
         _section("Apps", _wide(graph.svg(graph.of_detail(detail, links)))),
         _section("Operations", _wide(waterfall.svg(waterfall.of_detail(detail)))),
-        _section("What was done", diffs(detail, links)),
+        _section("What was done", diffs(detail, links, hidden)),
         _section("Output of commands and hooks", evidence(outputs)),
         _section("Evidence", evidence(others)),
     ]
@@ -88,9 +89,9 @@ def summary(record: DeploymentRecord) -> Html:
     return element("header", title, element("dl", *rows))
 
 
-def diffs(detail: DeploymentDetail, links: Mapping[str, str] | None = None) -> Html:
+def diffs(detail: DeploymentDetail, links: Mapping[str, str] | None = None, hidden: Sequence[str] = ()) -> Html:
     """Per app, folded, what was done to each object and release, with the difference; failed apps are open."""
-    hidden = sensitive_paths(detail.deployment.config_snapshot)
+    hidden = (*sensitive_paths(detail.deployment.config_snapshot), *hidden)
     return joined(_app(app, detail, hidden, (links or {}).get(app.app_name, "")) for app in detail.apps)
 
 

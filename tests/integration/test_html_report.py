@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 from typing import Any
 
 from integration.conftest import Bench
+
+from sbkube.api import open_project
 
 
 def config(name: str, kind: str = "ConfigMap", **data: str) -> dict[str, Any]:
@@ -34,3 +37,32 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(bench: Bench) -> None:
     bench.ok("apply", "-y")
     ran = bench.sbkube("show", "--html", "nowhere/report.html")
     assert ran.code == 2 and "cannot be written" in ran.err
+
+
+def test_what_became_a_secret_later_is_hidden_in_what_was_before(bench: Bench, tmp_path: Path) -> None:
+    def deploy(pin: str, **settings: Any) -> str:
+        bench.write("a.yaml", config("a", pin=pin, colour=pin))
+        bench.project({"a": {"type": "yaml", "manifests": ["a.yaml"]}}, **settings)
+        return str(bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"])
+
+    def shown() -> list[str]:
+        ways = (("show", first, "-v"), ("history", "--diff", f"{first},{second}"))
+        bench.ok("show", first, "--html", "report.html")
+        return [(bench.folder / "report.html").read_text(), *(bench.ok(*words).out for words in ways)]
+
+    def without_a_project() -> str:
+        inside, bench.folder = bench.folder, elsewhere
+        try:
+            return bench.ok("show", first, "-v").out
+        finally:
+            bench.folder = inside
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    first, second = deploy("4711-a"), deploy("4711-b")
+    assert all("pin: 4711" in text for text in [*shown(), without_a_project()])
+    deploy("4711-c", sensitive=["data.pin"])
+    for text in [*shown(), without_a_project()]:
+        assert "pin: 4711" not in text and "pin: (masked" in text and "colour: 4711" in text
+    with open_project(bench.folder) as project:
+        assert project.hidden_paths([project.show(first).deployment]) == ("data.pin",)

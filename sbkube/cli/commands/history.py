@@ -49,7 +49,6 @@ def history(session: Session, reference: str | None, all_projects: bool, limit: 
 
 def _compare(session: Session, compared: str | None, values: str | None, *, show_secrets: bool) -> int:
     from sbkube.errors import UsageError
-    from sbkube.plan.sensitive import sensitive_paths
     from sbkube.report import comparison
 
     names = [name.strip() for name in (compared or values or "").split(",")]
@@ -57,8 +56,7 @@ def _compare(session: Session, compared: str | None, values: str | None, *, show
         raise UsageError("two deployments are compared", hint="write them as A,B: --diff latest~1,latest")
     with session.records() as records:
         left, right = records.compare(*names)
-        details = [records.show(then.deployment_id).deployment for then in (left, right)]
-        hidden = [path for record in details for path in sensitive_paths(record.config_snapshot)]
+        hidden = records.hidden_paths(records.show(then.deployment_id).deployment for then in (left, right))
         mask = (lambda value: value) if show_secrets else records.masker()
     if compared:
         session.emit(

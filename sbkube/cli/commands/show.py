@@ -36,21 +36,24 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
         with session.records() as records:
             found = records.show(reference)
             parts = story(found, records.show)
+            hidden = records.hidden_paths(part.deployment for part in parts)
     else:
-        found = session.api.show(reference, session.options.state_url)
-        parts = story(found, lambda name: session.api.show(name, session.options.state_url))
+        url = session.options.state_url
+        found = session.api.show(reference, url)
+        parts = story(found, lambda name: session.api.show(name, url))
+        hidden = session.api.hidden_paths([part.deployment for part in parts], url)
 
     if html:
         from sbkube.api.private_files import write_private
         from sbkube.report import html as html_report
 
-        write_private(Path(html), html_report.page(parts), "report")
+        write_private(Path(html), html_report.page(parts, hidden), "report")
 
     def text() -> str:
         if html:
             return f"written: {html}"
-        rendered = (report.render(part, ink=session.ink, diffs=session.options.verbose) for part in parts)
-        return "\n\n".join(rendered)
+        diffs, ink = session.options.verbose, session.ink
+        return "\n\n".join(report.render(part, ink=ink, diffs=diffs, hidden=hidden) for part in parts)
 
     names = [part.deployment.deployment_id for part in parts]
     session.emit("show", lambda: {**machine.detail(found), "story": names}, text)

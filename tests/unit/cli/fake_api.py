@@ -193,6 +193,9 @@ class FakeProject:
     def show(self, reference: str) -> DeploymentDetail:
         return detail(status=DeploymentStatus.FAILED)
 
+    def hidden_paths(self, records: Any) -> tuple[str, ...]:
+        return ()
+
     def template(self, apps: tuple[str, ...] = (), **_: Any) -> str:
         return "---\n# app web: x.yaml\nkind: ConfigMap\n---\nkind: Service\n"
 
@@ -265,6 +268,9 @@ class FakeApi:
     def show(self, reference: str, url: str | None = None) -> DeploymentDetail:
         self.calls.append(("show", reference, url))
         return detail()
+
+    def hidden_paths(self, records: Any, url: str | None = None) -> tuple[str, ...]:
+        return ()
 
     def doctor(self, project: Any, where: Any) -> tuple[Any, ...]:
         return (
