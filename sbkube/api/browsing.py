@@ -16,6 +16,7 @@ from sbkube.models.resource import ResourceKey
 
 if TYPE_CHECKING:
     from sbkube.models.comparison import Then
+    from sbkube.models.outline import Outline
     from sbkube.state.tracker import DeploymentTracker
 
 
@@ -64,6 +65,25 @@ class Browser:
     def detail(self, reference: str) -> DeploymentDetail:
         """One deployment with everything below it; raises DeploymentNotFound."""
         return self._ledger.detail(reference)
+
+    def outline(self, reference: str, *, most: int = 50, drawn: int = 200) -> Outline:
+        """One deployment with at most `most` of its objects, and the times of at most `drawn`; raises
+        DeploymentNotFound."""
+        from sbkube.state import browsing, history
+
+        store = self._ledger.database.store
+        with self._ledger.database.reading() as conn:
+            return browsing.outline(conn, store, history.resolve(conn, reference), most=most, drawn=drawn)
+
+    def objects(
+        self, record: DeploymentRecord, app: str, *, after: int = 0, limit: int = 50
+    ) -> list[ResourceRecord]:
+        """What one app of a deployment did to objects, in order; `after` is the key of a row."""
+        from sbkube.state import browsing
+
+        store = self._ledger.database.store
+        with self._ledger.database.reading() as conn:
+            return browsing.objects(conn, store, record.id, app, after=after, limit=limit)
 
     def sensitive(self, records: Iterable[DeploymentRecord]) -> tuple[str, ...]:
         """Paths whose values may not be shown of these deployments; see `hidden_paths`."""

@@ -11,10 +11,10 @@ import html
 import re
 from collections.abc import Iterable
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_TURNING = re.compile(
-    "[\u202a-\u202e\u2066-\u2069]"
-)  # turns the direction of text: a name could look like another
+_UNPRINTABLE = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+_TURNING = "\u202a-\u202e\u2066-\u2069"  # turns the direction of text: a name could look like another
+_REPLACED = re.compile(f"[{_UNPRINTABLE}{_TURNING}]")
+_SPECIAL = re.compile(f"[{_UNPRINTABLE}{_TURNING}&<>\"']")
 _VOID = frozenset({"meta", "rect", "path", "line", "circle"})
 
 
@@ -32,7 +32,10 @@ def escaped(value: object) -> Html:
     """The value as text in an element or in a quoted attribute; what cannot be printed becomes `\ufffd`."""
     if isinstance(value, Html):
         return value
-    return Html(html.escape(_TURNING.sub("\ufffd", _UNPRINTABLE.sub("\ufffd", str(value))), quote=True))
+    text = str(value)
+    if _SPECIAL.search(text) is None:  # most texts
+        return Html(text)
+    return Html(html.escape(_REPLACED.sub("\ufffd", text), quote=True))
 
 
 def joined(parts: Iterable[object], between: str = "") -> Html:

@@ -55,17 +55,17 @@ def of_detail(detail: DeploymentDetail, now: datetime | None = None) -> list[Bar
     return sorted(found, key=lambda bar: (order.get(bar.app, len(order)), bar.app, bar.start, bar.label))
 
 
-def svg(bars: Sequence[Bar]) -> Html:
-    """The drawing, as high as it needs to be; nothing for no bars."""
+def svg(bars: Sequence[Bar], untold: int = 0) -> Html:
+    """The drawing, as high as it needs to be; nothing for no bars. `untold` is how many operations have none."""
     if not bars:
         return Html()
     whole = max(0.001, *(bar.end for bar in bars))
     lines = list(_lines(bars[:ROWS]))
-    if len(bars) > ROWS:
-        lines.append(f"{len(bars) - ROWS} more operations are not drawn")
+    if more := max(0, len(bars) - ROWS) + untold:
+        lines.append(f"{more} more operations are not drawn")
     width, height = _NAMES + _TIME + _TAIL, _HEAD + len(lines) * _LINE + 8
     drawn = [_app(line, at) if isinstance(line, str) else _bar(line, at, whole) for at, line in enumerate(lines)]
-    title = f"{len(bars)} operations in {duration(whole)}"
+    title = f"{len(bars) + untold} operations in {duration(whole)}"
     return drawing(width, height, title, *_axis(whole, height), *drawn, class_="waterfall")
 
 

@@ -1,4 +1,4 @@
-"""What a page about all projects asks: the newest of each, one object through time, whether it moved."""
+"""What pages ask: the newest of each project, parts of a deployment, one object through time, whether it moved."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from sbkube.models.deployment_state import DeploymentRecord, ResourceRecord
 from sbkube.models.outcome import OpState
+from sbkube.models.outline import Outline
+from sbkube.models.plan import HELM
 from sbkube.models.resource import ResourceKey
 from sbkube.state import history, rows
 from sbkube.state.blobs import BlobStore, batches, object_identity
@@ -53,6 +55,38 @@ def through_time(
     values = store.load(conn, _images(found))
     known = {record.id: record for record in history.keyed(conn, sorted({r.deployment_id for r in found}), store)}
     return [(known[row.deployment_id], rows.resource_record(row, row.app_name, values)) for row in found]
+
+
+def outline(conn: Connection, store: BlobStore, key: int, *, most: int, drawn: int) -> Outline:
+    """A deployment with at most so many of its objects, and the times of at most so many."""
+    c = deployed_resources.c
+    own = select(deployed_resources).where(c.deployment_id == key)
+    shown = conn.execute(own.order_by(c.state == OpState.APPLIED.value, c.id).limit(most)).all()
+    detail = history.detail(conn, key, store, sorted(shown, key=lambda row: int(row.id)))
+    begun = and_(c.started_at.is_not(None), c.verb != HELM)
+    timed = conn.execute(own.where(begun).order_by(c.app_deployment_id, c.started_at, c.id).limit(drawn)).all()
+    names = {app.id: app.app_name for app in detail.apps}
+    query = select(c.app_deployment_id, func.count(), func.sum(case((begun, 1), else_=0)))
+    counts = conn.execute(query.where(c.deployment_id == key).group_by(c.app_deployment_id)).all()
+    return Outline(
+        detail,
+        {names[row[0]]: int(row[1]) for row in counts},
+        tuple(rows.resource_record(row, names[row.app_deployment_id], {}) for row in timed),
+        sum(int(row[2]) for row in counts) - len(timed),
+    )
+
+
+def objects(
+    conn: Connection, store: BlobStore, key: int, app: str, *, after: int = 0, limit: int = 50
+) -> list[ResourceRecord]:
+    """What one app of a deployment did to objects, in order and with images; `after` is the key of the row that
+    the page before ended with."""
+    c, a = deployed_resources.c, app_deployments.c
+    query = select(deployed_resources).join(app_deployments, a.id == c.app_deployment_id)
+    query = query.where(a.deployment_id == key, a.app_name == app, c.id > after).order_by(c.id).limit(limit)
+    found = conn.execute(query).all()
+    values = store.load(conn, _images(found))
+    return [rows.resource_record(row, app, values) for row in found]
 
 
 def _images(found: Sequence[Any]) -> Mapping[str, str]:

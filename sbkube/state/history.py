@@ -31,10 +31,12 @@ from sbkube.state.tables import (
     events,
     helm_releases,
 )
-from sbkube.state.undone import resumed_by, undone_by
+from sbkube.state.undone import all_spans, resumed_by, undone_by
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
 _TAKES_AWAY = frozenset({"delete", "rollback"})
+_LOOKED_AT = 500  # so many rows at once
+_TO_TELL = ("id", "created_at", "status", "project", "cluster_uid", "namespace", "counts")  # what was rolled back
 RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
 
 
@@ -76,13 +78,16 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
     if filters.before:
         query = query.where(_behind(filters, *filters.before))
     if filters.app_name:
-        apps = select(app_deployments.c.deployment_id).where(_app_is(filters.app_name))
-        query = query.where(table.id.in_(apps))
-    if filters.status:
-        query = _of_status(conn, query, DeploymentStatus(filters.status))
+        own = app_deployments.c.deployment_id == table.id
+        query = query.where(exists().where(own, _app_is(filters.app_name)))
     # Keys follow time within a project on a cluster; between them, after an import, only the time tells.
-    query = query.order_by(*_newest_first(filters)).offset(filters.offset or None).limit(filters.limit)
-    return _records(conn, query, store)
+    query = query.order_by(*_newest_first(filters))
+    if filters.status == DeploymentStatus.ROLLED_BACK:
+        keys = _rolled_back(conn, query, filters)
+        return _records(conn, query.where(table.id.in_(keys)), store)
+    if filters.status:
+        query = query.where(table.status == DeploymentStatus(filters.status).value)
+    return _records(conn, query.offset(filters.offset or None).limit(filters.limit), store)
 
 
 def _of_person(filters: Filters) -> Iterator[ColumnElement[bool]]:
@@ -108,13 +113,23 @@ def _app_is(name: str) -> ColumnElement[bool]:
     return column.startswith(name, autoescape=True) if name.endswith("/") else column == name
 
 
-def _of_status(conn: Connection, query: Select[Any], status: DeploymentStatus) -> Select[Any]:
-    """What was rolled back is derived, so its rows are looked for; all other statuses are stored."""
-    if status is not DeploymentStatus.ROLLED_BACK:
-        return query.where(deployments.c.status == status.value)
-    found = conn.execute(query).all()
-    stored = {int(row.id) for row in found if row.status == status.value}  # of the earlier tool
-    return query.where(deployments.c.id.in_(sorted(stored | undone_by(conn, found).keys())))
+def _rolled_back(conn: Connection, query: Select[Any], filters: Filters) -> list[int]:
+    """Keys of the wanted part of what was rolled back. All other statuses are stored; this one is derived, so rows
+    are looked through, newest first, until there are enough."""
+    c, spans = deployments.c, all_spans(conn)
+    stored = c.status == DeploymentStatus.ROLLED_BACK.value  # by the earlier tool
+    query = query.with_only_columns(*(c[name] for name in _TO_TELL)).limit(_LOOKED_AT)
+    query = query if spans else query.where(stored)
+    end = None if filters.limit is None else filters.offset + filters.limit
+    found: list[int] = []
+    part = conn.execute(query).all()
+    while part:
+        undone = undone_by(conn, part, spans)
+        found += [row.id for row in part if row.id in undone or row.status == DeploymentStatus.ROLLED_BACK.value]
+        if len(part) < _LOOKED_AT or (end is not None and len(found) >= end):
+            break
+        part = conn.execute(query.where(_behind(filters, part[-1].created_at, part[-1].id))).all()
+    return found[filters.offset : end]
 
 
 def _newest_first(filters: Filters) -> tuple[Any, ...]:
@@ -219,13 +234,13 @@ def _latest(conn: Connection, back: int, reference: str, target: LockTarget | No
     return int(found)
 
 
-def detail(conn: Connection, key: int, store: BlobStore, *, images: bool = True) -> DeploymentDetail:
-    """A deployment with everything below it, images included as far as they can be decrypted here.
-
-    Without `images` those that need no key stay unread: there is `UNREAD` instead.
-    """
+def detail(
+    conn: Connection, key: int, store: BlobStore, resources: Sequence[Any] | None = None, *, images: bool = True
+) -> DeploymentDetail:
+    """A deployment with everything below it, images included as far as they can be decrypted here; `resources` are
+    the only rows of objects that are wanted. Without `images` those that need no key stay `UNREAD`."""
     apps = _below(conn, app_deployments, key)
-    resources = _below(conn, deployed_resources, key)
+    resources = _below(conn, deployed_resources, key) if resources is None else resources
     releases = _below(conn, helm_releases, key)
     happened = _below(conn, events, key)
     wanted = {row.spec_blob: "" for row in apps if row.spec_blob}

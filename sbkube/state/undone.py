@@ -39,11 +39,15 @@ class _Rollback:
         return within and self.target == _target(row)
 
 
-def undone_by(conn: Connection, found: Sequence[Any]) -> dict[int, str]:
-    """Key of a deployment → public id of the rollback that undid all of it; `found` are rows of `deployments`."""
+def undone_by(conn: Connection, found: Sequence[Any], spans: Spans | None = None) -> dict[int, str]:
+    """Key of a deployment → public id of the rollback that undid all of it; `found` are rows of `deployments`.
+
+    `spans` are those of all rollbacks, for whoever asks several times.
+    """
     if not found:
         return {}
-    spans = _Spans(_effective(conn, min(int(row.id) for row in found)))
+    if spans is None:
+        spans = Spans(_effective(conn, min(int(row.id) for row in found)))
     result = {}
     for row in filter(_changed, found):
         rollback = next((one for one in spans.over(row) if _whole(conn, one, row)), None)
@@ -62,7 +66,12 @@ def resumed_by(conn: Connection, found: Sequence[Any]) -> dict[str, str]:
     return result
 
 
-class _Spans:
+def all_spans(conn: Connection) -> Spans:
+    """Everything that has been undone."""
+    return Spans(_effective(conn, 0))
+
+
+class Spans:
     """Effective rollbacks by target: of everything, which never overlap (the newer one would have undone the
     older), and of some apps, which do."""
 
@@ -72,6 +81,9 @@ class _Spans:
         self._of_some: dict[Target, list[_Rollback]] = defaultdict(list)
         for rollback in reversed(rollbacks):
             (self._of_some if rollback.restricted else self._whole)[rollback.target].append(rollback)
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._of_some)
 
     def over(self, row: Any) -> Iterator[_Rollback]:
         """The rollbacks that a deployment lies in."""

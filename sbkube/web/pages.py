@@ -21,6 +21,7 @@ from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
 
 _FILTERS = ("cluster", "project", "app", "status", "person", "since", "text")
 _PAGE = 50
+_BARS = 200
 
 
 @cache
@@ -89,9 +90,25 @@ def _moment(text: str) -> datetime:
 
 def deployment(request: Request) -> Response:
     """One deployment with everything it did."""
-    detail = _browser(request).detail(request.query_params.get("id") or "latest")
-    hidden = _browser(request).sensitive([detail.deployment])
-    return render(request, "deployment.html", **views.deployment(detail, hidden))
+    found = _browser(request).outline(request.query_params.get("id") or "latest", most=_PAGE, drawn=_BARS)
+    hidden = _browser(request).sensitive([found.detail.deployment])
+    return render(request, "deployment.html", **views.deployment(found, hidden))
+
+
+def objects(request: Request) -> Response:
+    """What one app of a deployment did to objects, in pages."""
+    browser, app = _browser(request), request.query_params.get("app", "")
+    record = browser.record(request.query_params.get("id", ""))
+    found = browser.objects(record, app, after=_number(request, "after"), limit=_PAGE)
+    shown = views.objects(record, found, browser.sensitive([record]))
+    rest = views.objects_link(record, app, found[-1].id) if len(found) == _PAGE else ""
+    return render(request, "objects.html", record=record, app=app, objects=shown, rest=rest)
+
+
+def _number(request: Request, name: str) -> int:
+    """A key of a row in the address, 0 for none."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def compare(request: Request) -> Response:
@@ -110,9 +127,7 @@ def one_object(request: Request) -> Response:
     asked = request.query_params
     names = {name: asked.get(name, "") for name in ("group", "version", "kind", "namespace", "name")}
     key, cluster, field = ResourceKey(**names), asked.get("cluster", ""), asked.get("field", "").strip()
-    before = asked.get("before", "")
-    number = int(before) if before.isdecimal() and len(before) < 19 else 0
-    found = _browser(request).through_time(cluster, key, before=number, limit=_PAGE)
+    found = _browser(request).through_time(cluster, key, before=_number(request, "before"), limit=_PAGE)
     same = {"cluster": cluster, **names}
     rest = (
         "/object?" + urlencode({**same, "field": field, "before": found[-1][1].id}) if len(found) == _PAGE else ""

@@ -32,6 +32,7 @@ def application(browser: Browser, door: Door, announce: Callable[[], None]) -> S
         routes=[
             Route("/", pages.overview),
             Route("/deployment", pages.deployment),
+            Route("/objects", pages.objects),
             Route("/compare", pages.compare),
             Route("/object", pages.one_object),
             Route("/live", live),

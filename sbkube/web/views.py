@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,11 +11,11 @@ from urllib.parse import urlencode
 from sbkube.models.comparison import Then
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
-    DeploymentDetail,
     DeploymentRecord,
     HelmReleaseRecord,
     ResourceRecord,
 )
+from sbkube.models.outline import Outline
 from sbkube.models.plan import Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.report import comparison, graph, waterfall
@@ -28,7 +29,6 @@ from sbkube.report.yaml_text import dump
 
 Json = dict[str, Any]
 _PLAIN = Ink()
-_DIFFS = 200  # differences on one page; each object has a page of its own
 _SIGNS = {"+ ": "new", "- ": "old", "@@": "at"}
 
 
@@ -55,17 +55,18 @@ def object_link(cluster: str, key: ResourceKey) -> str:
     return "/object?" + urlencode({"cluster": cluster, **key.to_json()})
 
 
-def deployment(detail: DeploymentDetail, hidden: Sequence[str]) -> Json:
+def deployment(found: Outline, hidden: Sequence[str]) -> Json:
     """Everything on the page of one deployment; values at `hidden` paths are masked."""
+    detail = found.detail
     record, now = detail.deployment, datetime.now(UTC)
     links = {app.app_name: f"#app-{number}" for number, app in enumerate(detail.apps, 1)}
-    left = [_DIFFS]
+    bars = waterfall.of_detail(replace(detail, resources=found.timed), now)
     return {
         **row(record, now),
         "line": (record.command_args or {}).get("line") or record.command,
-        "apps": [_app(app, detail, hidden, left) for app in detail.apps],
+        "apps": [_app(app, found, hidden) for app in detail.apps],
         "graph": graph.svg(graph.of_detail(detail, links)),
-        "waterfall": waterfall.svg(waterfall.of_detail(detail, now)),
+        "waterfall": waterfall.svg(bars, found.untold),
         "events": [(event, _rest(event.message, event.detail)) for event in detail.events],
         "snapshot": dump(dict(record.config_snapshot)) if record.config_snapshot else "",
         "running": not record.status.ended,
@@ -76,15 +77,28 @@ def _rest(message: str, detail: str) -> str:
     return "" if str(detail).strip() == message.strip() else str(detail)
 
 
-def _app(app: AppDeploymentRecord, detail: DeploymentDetail, hidden: Sequence[str], left: list[int]) -> Json:
-    cluster = detail.deployment.cluster_uid
+def _app(app: AppDeploymentRecord, found: Outline, hidden: Sequence[str]) -> Json:
+    detail = found.detail
     own = [item for item in detail.resources if item.app_name == app.app_name]
+    count = found.objects.get(app.app_name, 0)
     return {
         "app": app,
         "took": between(app.started_at, app.ended_at),
         "releases": [_release(one) for one in detail.releases if one.app_name == app.app_name],
-        "objects": [_object(item, cluster, hidden, left) for item in own],
+        "objects": objects(detail.deployment, own, hidden),
+        "count": count,
+        "all": objects_link(detail.deployment, app.app_name) if count > len(own) else "",
     }
+
+
+def objects_link(record: DeploymentRecord, app: str, after: int = 0) -> str:
+    """The page of the objects of one app, behind the one with a key."""
+    return "/objects?" + urlencode({"id": record.deployment_id, "app": app} | ({"after": after} if after else {}))
+
+
+def objects(record: DeploymentRecord, found: Iterable[ResourceRecord], hidden: Sequence[str]) -> list[Json]:
+    """What a deployment did to objects; values at `hidden` paths are masked."""
+    return [_object(item, record.cluster_uid, hidden) for item in found]
 
 
 def _release(item: HelmReleaseRecord) -> Json:
@@ -92,13 +106,13 @@ def _release(item: HelmReleaseRecord) -> Json:
     return {"item": item, "revisions": revisions(item), "took": took, "why": why(item)}
 
 
-def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str], left: list[int]) -> Json:
+def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str]) -> Json:
     command = item.verb == Verb.RUN.value
     shown: list[tuple[str, str]] = []
-    if not command and not item.missing_key and left[0] > 0:
+    if not command and not item.missing_key:
         before, after = masked_pair(item.key, item.before, item.after, hidden)
         if readable(before) != readable(after):
-            shown, left[0] = lines(before, after), left[0] - 1
+            shown = lines(before, after)
     return {
         "item": item,
         "did": did(item),

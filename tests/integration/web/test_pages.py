@@ -21,6 +21,7 @@ from sbkube.state.database import DeploymentDatabase
 from sbkube.web.door import Door, Rules
 from sbkube.web.server import application
 
+LINKED = r">ConfigMap/(page-\d+)[^<]*</a>"
 HOSTILE = '<script>alert("x")</script>'
 
 
@@ -201,6 +202,30 @@ def test_what_became_a_secret_later_is_hidden_in_what_was_before(bench: Bench, i
         assert answer.status_code == 200 and "4711" not in answer.text, path
         assert first in answer.text, path
     assert "4711" not in page
+
+
+def test_objects_of_a_large_app_come_in_pages(bench: Bench, inside: TestClient) -> None:
+    names = [f"page-{number:03}" for number in range(130)]
+    bench.write("a.yaml", [*(configmap(name, pin="4711") for name in names), _secret("swordfish")])
+    apps = {
+        "many": {"type": "yaml", "manifests": ["a.yaml"]},
+        "bad": {"type": "exec", "commands": ["exit 1"], "depends_on": ["many"]},
+    }
+    bench.project(apps, sensitive=["data.pin"])
+    assert bench.sbkube("apply", "-y").code == 1
+    shown = inside.get("/deployment", params={"id": "latest"}).text
+    assert "All 132 objects of many" in shown and 40 < len(re.findall(LINKED, shown)) < 50
+    assert ">run failed<" in shown and "of bad</a>" not in shown  # what failed is never left out
+    where = re.findall(r'href="(/objects[^"]*)"', shown)[0]
+    seen: list[str] = []
+    for _ in range(3):
+        page = inside.get(html.unescape(where)).text
+        assert "4711" not in page and "swordfish" not in page and "(masked" in page
+        seen += re.findall(LINKED, page)
+        where = next(iter(re.findall(r'rel="next" href="([^"]*)"', page)), "")
+    assert seen == names and not where
+    assert inside.get("/objects", params={"id": "nothing", "app": "many"}).status_code == 404
+    assert "No objects" in inside.get("/objects", params={"id": "latest", "app": "none"}).text
 
 
 def test_the_pages_of_a_postgresql_database(bench: Bench, door: Door, postgres_url: str, monkeypatch: Any) -> None:

@@ -10,6 +10,7 @@ from ledger_plans import apply, config_map, live, outcome, plan_of
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentStatus, LockTarget
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Operation
+from sbkube.state import history
 from sbkube.state.tracker import DeploymentTracker
 
 TARGET = LockTarget("shop", "uid-1", "default")
@@ -108,3 +109,24 @@ def test_a_resumed_rollback_does_not_undo_what_it_went_on_with(tracker: Deployme
     for name in (cut, back):
         assert not tracker.detail(name).deployment.rolled_back_by
     assert tracker.detail(first).deployment.rolled_back_by == back
+
+
+def test_what_was_rolled_back_can_be_listed_in_pages(tracker: DeploymentTracker, monkeypatch: Any) -> None:
+    def listed(**how: Any) -> list[str]:
+        return [r.deployment_id for r in tracker.list_deployments(status="rolled_back", **how)]
+
+    assert listed() == []
+    kept = run(tracker, WEB)
+    assert listed() == []
+    gone = [run(tracker, WEB) for _ in range(3)]
+    run(tracker, WEB, parent=gone[0])
+    more = [run(tracker, WEB) for _ in range(2)]
+    run(tracker, WEB, parent=more[0])
+    wanted = [*reversed(more), *reversed(gone)]
+    for at_once in (1, 2, 3, 500):
+        monkeypatch.setattr(history, "_LOOKED_AT", at_once)
+        assert listed(limit=None) == listed(limit=None, project="shop", cluster="k3s") == wanted
+        assert listed(limit=2) == wanted[:2] and listed(limit=2, offset=2) == wanted[2:4]
+        third = tracker.database.get_deployment(wanted[2])
+        assert listed(limit=1, before=(third.created_at, third.id)) == wanted[3:4]
+    assert kept not in wanted
