@@ -46,8 +46,7 @@ def through_time(
         select(deployed_resources, app_deployments.c.app_name)
         .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
         .join(deployments, d.id == c.deployment_id)
-        .where(c.kind == key.kind, c.name == key.name, c.namespace == key.namespace, c.api_group == key.group)
-        .where(d.cluster_uid == cluster)
+        .where(*history.of_object(key), d.cluster_uid == cluster)
         .order_by(c.id.desc())
         .limit(limit)
     )
@@ -82,11 +81,9 @@ def objects(
     """What one app of a deployment did to objects, in order and with images; `after` is the key of the row that
     the page before ended with."""
     c, a = deployed_resources.c, app_deployments.c
-    query = select(deployed_resources).join(app_deployments, a.id == c.app_deployment_id)
+    query = select(c.id).join(app_deployments, a.id == c.app_deployment_id)
     query = query.where(a.deployment_id == key, a.app_name == app, c.id > after).order_by(c.id).limit(limit)
-    found = conn.execute(query).all()
-    values = store.load(conn, _images(found))
-    return [rows.resource_record(row, app, values) for row in found]
+    return history.loaded(conn, store, c.id.in_(conn.execute(query).scalars().all()))
 
 
 def _images(found: Sequence[Any]) -> Mapping[str, str]:

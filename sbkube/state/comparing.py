@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, select
 
 from sbkube.errors import UsageError
 from sbkube.models.comparison import ReleaseThen, Then
-from sbkube.models.deployment_state import LockTarget
+from sbkube.models.deployment_state import DeploymentRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE, HELM
 from sbkube.state import history
 from sbkube.state.blobs import BlobStore, release_identity
 from sbkube.state.history import of_target
-from sbkube.state.tables import deployments, helm_releases
+from sbkube.state.tables import deployed_resources, deployments, helm_releases
+
+_BESIDE = BESIDE - {HELM}
 
 
 def both(conn: Connection, store: BlobStore, first: str, second: str) -> tuple[Then, Then]:
     """The states that two deployments of one target left; raises UsageError where they are not of one."""
+    found, target = _of_one(conn, store, first, second)
+    left, right = (
+        _then(conn, store, r, target, history.left_by(conn, r.id, target, store, beside=_BESIDE)) for r in found
+    )
+    return left, right
+
+
+def part(
+    conn: Connection, store: BlobStore, first: str, second: str, *, skip: int = 0, limit: int = 50
+) -> tuple[Then, Then, bool]:
+    """The same, but of the objects only some of those that may differ, because something was done to them in
+    between: `limit` of them after the first `skip`, by kind and name. And whether there are more."""
+    found, target = _of_one(conn, store, first, second)
+    c, (low, high) = deployed_resources.c, sorted(record.id for record in found)
+    touched = history.newest_of_each(high, target, _BESIDE).where(c.deployment_id > low)
+    touched = touched.order_by(c.kind, c.namespace, c.name, c.api_group).offset(skip).limit(limit + 1)
+    keys = list(conn.execute(touched).scalars())
+    later = history.loaded(conn, store, c.id.in_(keys[:limit]))
+    before = history.newest_of_each(low, target, _BESIDE)
+    older = [conn.execute(before.where(*history.of_object(row.key))).scalar() for row in later]
+    earlier = history.loaded(conn, store, c.id.in_([key for key in older if key]))
+    left, right = (_then(conn, store, r, target, later if r.id == high else earlier) for r in found)
+    return left, right, len(keys) > limit
+
+
+def _of_one(
+    conn: Connection, store: BlobStore, first: str, second: str
+) -> tuple[list[DeploymentRecord], LockTarget]:
     found = [history.one(conn, history.resolve(conn, name), store) for name in (first, second)]
     targets = [LockTarget(r.project, r.cluster_uid, r.namespace) for r in found]
     if targets[0] != targets[1]:
         names = " and ".join(f"{t.project} in {t.namespace}" for t in targets)
         raise UsageError(f"these are deployments of {names}", hint="compare two of one project on one cluster")
-    left, right = (_then(conn, store, r.id, r.deployment_id, targets[0]) for r in found)
-    return left, right
+    return found, targets[0]
 
 
-def _then(conn: Connection, store: BlobStore, key: int, name: str, target: LockTarget) -> Then:
-    rows = history.left_by(conn, key, target, store, beside=BESIDE - {HELM})
+def _then(
+    conn: Connection,
+    store: BlobStore,
+    record: DeploymentRecord,
+    target: LockTarget,
+    rows: Sequence[ResourceRecord],
+) -> Then:
     objects = {row.key: row.after for row in rows if row.after is not None}
     hidden = frozenset(row.key for row in rows if row.missing_key)
-    return Then(name, objects, _releases(conn, store, key, target), hidden)
+    return Then(record.deployment_id, objects, _releases(conn, store, record.id, target), hidden)
 
 
 def _releases(conn: Connection, store: BlobStore, key: int, target: LockTarget) -> dict[str, ReleaseThen]:

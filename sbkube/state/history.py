@@ -21,6 +21,7 @@ from sbkube.models.deployment_state import (
 )
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE
+from sbkube.models.resource import ResourceKey
 from sbkube.state import locks, rows
 from sbkube.state.blobs import SEALED_NAME, BlobStore, object_identity
 from sbkube.state.tables import (
@@ -277,21 +278,33 @@ def left_by(
 ) -> list[ResourceRecord]:
     """The newest record up to a deployment of each object that we applied ourselves, with its images; records with
     verbs in `beside` do not count."""
+    newest = newest_of_each(key, target, beside).subquery()
+    return loaded(conn, store, deployed_resources.c.id.in_(select(newest.c.id)))
+
+
+def newest_of_each(key: int, target: LockTarget, beside: Collection[str] = BESIDE) -> Select[Any]:
+    """Keys (`id`) of the rows that `left_by` gives."""
     c = deployed_resources.c
-    newest = (
+    return (
         select(func.max(c.id).label("id"))
         .join(deployments, deployments.c.id == c.deployment_id)
         .where(c.deployment_id <= key, c.state == OpState.APPLIED.value, c.verb.not_in(sorted(beside)))
         .where(*of_target(target))
         .group_by(c.api_group, c.kind, c.namespace, c.name)
-        .subquery()
     )
-    query = (
-        select(deployed_resources, app_deployments.c.app_name)
-        .join(newest, newest.c.id == c.id)
-        .join(app_deployments, app_deployments.c.id == c.app_deployment_id)
-    )
-    found = conn.execute(query.order_by(c.id)).all()
+
+
+def of_object(key: ResourceKey) -> list[ColumnElement[bool]]:
+    """Conditions for the rows of one object, whatever its version."""
+    c = deployed_resources.c
+    return [c.kind == key.kind, c.name == key.name, c.namespace == key.namespace, c.api_group == key.group]
+
+
+def loaded(conn: Connection, store: BlobStore, *which: ColumnElement[bool]) -> list[ResourceRecord]:
+    """Records of objects, oldest first, with their images."""
+    c = deployed_resources.c
+    query = select(deployed_resources, app_deployments.c.app_name).where(*which).order_by(c.id)
+    found = conn.execute(query.join(app_deployments, app_deployments.c.id == c.app_deployment_id)).all()
     wanted = {
         name: object_identity(rows.resource_key(row))
         for row in found

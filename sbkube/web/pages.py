@@ -116,10 +116,12 @@ def compare(request: Request) -> Response:
     first, second = (request.query_params.get(name, "").strip() for name in ("a", "b"))
     if not first or not second:
         return render(request, "compare.html", a=first, b=second, found=None)
-    browser = _browser(request)
-    left, right = browser.compare(first, second)
+    browser, skip = _browser(request), _number(request, "skip")
+    left, right, more = browser.compare(first, second, skip=skip, limit=_PAGE)
     hidden = browser.sensitive(browser.record(then.deployment_id) for then in (left, right))
-    return render(request, "compare.html", a=first, b=second, found=views.difference(left, right, hidden))
+    found = views.difference(left, right, hidden)
+    rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _PAGE}) if more else ""
+    return render(request, "compare.html", a=first, b=second, found=found, rest=rest, skip=skip)
 
 
 def one_object(request: Request) -> Response:

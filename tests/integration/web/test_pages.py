@@ -224,6 +224,18 @@ def test_objects_of_a_large_app_come_in_pages(bench: Bench, inside: TestClient) 
         seen += re.findall(LINKED, page)
         where = next(iter(re.findall(r'rel="next" href="([^"]*)"', page)), "")
     assert seen == names and not where
+    first = bench.ok("show", "-o", "json").json["deployment_id"]
+    bench.write("a.yaml", [configmap(name, colour="red") for name in names[:60]])  # others are pruned
+    bench.project({"many": apps["many"]})
+    bench.ok("apply", "-y")
+    for pair in (f"a={first}&b=latest", f"a=latest&b={first}"):
+        seen, where = [], f"/compare?{pair}"
+        while where:
+            page = inside.get(html.unescape(where)).text
+            seen += re.findall(r"<summary>ConfigMap/(page-\d+)", page)
+            where = next(iter(re.findall(r'rel="next" href="([^"]*)"', page)), "")
+            assert "4711" not in page and "swordfish" not in page
+        assert seen == names
     assert inside.get("/objects", params={"id": "nothing", "app": "many"}).status_code == 404
     assert "No objects" in inside.get("/objects", params={"id": "latest", "app": "none"}).text
 
