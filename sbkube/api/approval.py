@@ -43,13 +43,13 @@ def save(project: Planning, plan: Plan, path: Path) -> str:
 
     Raises UsageError when the file cannot be written.
     """
-    text = canonical(document(project, plan)) + "\n"
-    write_private(path, text, "plan")
-    return str(json.loads(text)["digest"])
+    content = document(project, plan)
+    write_private(path, canonical(content) + "\n", "plan")
+    return str(content["digest"])
 
 
 def document(project: Planning, plan: Plan) -> Json:
-    """The file's content: the same for the same project, cluster and history."""
+    """The file's content as JSON values: the same for the same project, cluster and history."""
     target, ledger = project.target, project.ledger
     sealer = _sealer(project)
     content: Json = {
@@ -64,8 +64,9 @@ def document(project: Planning, plan: Plan) -> Json:
         "plan": saved_form(plan, sealer),
     }
     content |= {"key_id": ledger.key_id, "sealed": sealer.used}
-    digest = hashlib.sha256(canonical(content).encode()).hexdigest()
-    return content | {"digest": digest, "seal": _seal(project, digest)}
+    text = canonical(content)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {**json.loads(text), "digest": digest, "seal": _seal(project, digest)}
 
 
 def approved(project: Planning, path: Path) -> Approved:
@@ -74,9 +75,13 @@ def approved(project: Planning, path: Path) -> Approved:
     Raises PlanRefused with everything that has moved, StateError where sensitive values cannot be compared, and
     UsageError for a file that cannot be read. Nothing is touched.
     """
-    saved = _read(path)
+    return agreed(project, _read(path), str(path))
+
+
+def agreed(project: Planning, saved: Mapping[str, Any], subject: str | None = None) -> Approved:
+    """The same for a document that was kept elsewhere; `subject` names the place."""
     _same_place(project, saved)
-    _same_key(project, saved, path)
+    refuse_incomparable(project, saved, subject)
     _nothing_since(project, saved)
     plan = project.plan_again(saved["request"])
     sealer = _sealer(project)
@@ -85,7 +90,7 @@ def approved(project: Planning, path: Path) -> Approved:
         raise PlanRefused(
             "the plan does not fit any more; nothing was changed",
             problems=problems,
-            subject=str(path),
+            subject=subject,
             hint=_AGAIN,
         )
     return Approved(plan, saved["plan"]["purpose"], saved["digest"])
@@ -128,18 +133,19 @@ def _same_place(project: Planning, saved: Mapping[str, Any]) -> None:
             raise PlanRefused(f"the plan is for {what} {saved[name]}, this is {here}", hint=hint)
 
 
-def _same_key(project: Planning, saved: Mapping[str, Any], path: Path) -> None:
+def refuse_incomparable(project: Planning, saved: Mapping[str, Any], subject: str | None = None) -> None:
+    """Raise StateError where sensitive values of a document cannot be compared with those of a plan made here."""
     key = project.ledger.key_id
     if saved["sealed"] and (not key or saved["key_id"] != key):
         had = f"under the key {saved['key_id']}" if saved["key_id"] else "without a state key"
         have = f"here is {key}" if key else "here is none"
         raise StateError(
             f"the plan holds sensitive values and was saved {had}; {have}, so they cannot be compared",
-            subject=str(path),
+            subject=subject,
             hint="set SBKUBE_STATE_KEY to that key" if saved["key_id"] else f"set SBKUBE_STATE_KEY and {_AGAIN}",
         )
     if key and saved["key_id"] == key and saved.get("seal") != _seal(project, saved["digest"]):
-        raise PlanRefused("the file was altered after it was saved", subject=str(path), hint=_AGAIN)
+        raise PlanRefused("the file was altered after it was saved", subject=subject, hint=_AGAIN)
 
 
 def _nothing_since(project: Planning, saved: Mapping[str, Any]) -> None:

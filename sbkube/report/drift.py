@@ -24,10 +24,11 @@ def render(report: DriftReport, *, ink: Ink) -> str:
     """One block per app that was changed, and one line that sums up."""
     head = f"{ink.bold(report.project)} in namespace {report.namespace} on {cluster_line(report.cluster)}"
     parts = [head, *(_app(app, ink) for app in report.apps if app.objects or app.releases)]
-    return "\n\n".join([*parts, _summary(report, ink)])
+    return "\n\n".join([*parts, summary(report, ink)])
 
 
-def _summary(report: DriftReport, ink: Ink) -> str:
+def summary(report: DriftReport, ink: Ink) -> str:
+    """How much is not as we left it, in one line."""
     looked = plural(sum(app.looked_at for app in report.apps), "object")
     untold = f", {report.untold} cannot be told" if report.untold else ""
     if not report.drifted:
@@ -47,8 +48,13 @@ def _app(app: AppDrift, ink: Ink) -> str:
         mark, style = MARKS[item.state]
         note = ink.dim(f"  {item.note}") if item.note else ""
         lines.append(f"  {ink.paint(f'{mark} {item.key}', style)}{note}")
-        lines += [f"      {_field(masked_field(item.key, f), ink)}" for f in item.fields]
+        lines += [f"      {line}" for line in fields(item, ink)]
     return "\n".join(lines)
+
+
+def fields(item: ObjectDrift, ink: Ink) -> list[str]:
+    """Each field that somebody has changed: what we left, what is there now, and who it was."""
+    return [_field(masked_field(item.key, change), ink) for change in item.fields]
 
 
 def _field(change: FieldChange, ink: Ink) -> str:
@@ -94,7 +100,7 @@ def _release(release: ReleaseDrift) -> dict[str, Any]:
 
 
 def _object(item: ObjectDrift) -> dict[str, Any]:
-    fields = (masked_field(item.key, f) for f in item.fields)
+    clean = (masked_field(item.key, f) for f in item.fields)
     return {
         **item.key.to_json(),
         "state": item.state.value,
@@ -109,6 +115,6 @@ def _object(item: ObjectDrift) -> dict[str, Any]:
                 "operation": f.operation or None,
                 "time": f.time or None,
             }
-            for f in fields
+            for f in clean
         ],
     }

@@ -37,7 +37,7 @@ class PlanView:
 def render(plan: Plan, view: PlanView) -> str:
     """The whole plan. Images must be masked already; those of Secrets are masked again."""
     ink = view.ink
-    parts = [f"{ink.bold(_title(plan))} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
+    parts = [f"{ink.bold(title(plan))} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
     parts += [text for app in plan.apps if (text := _app(app, view))]
     if plan.warnings:
         parts.append("\n".join(ink.yellow(f"! {warning}") for warning in plan.warnings))
@@ -45,7 +45,8 @@ def render(plan: Plan, view: PlanView) -> str:
     return "\n\n".join(parts)
 
 
-def _title(plan: Plan) -> str:
+def title(plan: Plan) -> str:
+    """What is planned, of which deployment, for which project."""
     of = f" of {plan.parent}" if plan.parent else ""
     return f"{plan.purpose.capitalize()}{of}: {plan.project}"
 
@@ -65,10 +66,10 @@ def summary(plan: Plan, ink: Ink | None = None) -> str:
 
 def _app(app: AppPlan, view: PlanView) -> str:
     shown = [change for change in app.changes if view.unchanged or change.effect is not Effect.UNCHANGED]
-    releases = [line for op in app.operations if (line := _release(op, view.ink) or _command(op, view.ink))]
-    if not shown and not releases and not app.notes:
+    steps = [view.ink.paint(f"* {text}", "blue") for op in app.operations if (text := step(op))]
+    if not shown and not steps and not app.notes:
         return ""
-    lines = [_app_title(app, view.ink), *releases]
+    lines = [_app_title(app, view.ink), *(f"  {line}" for line in steps)]
     for change in shown:
         lines += _change(change, view)
     if (rest := len(app.changes) - len(shown)) and shown:
@@ -86,10 +87,10 @@ def _app_title(app: AppPlan, ink: Ink) -> str:
     return f"{ink.bold(app.name)}  {ink.dim(', '.join(facts))}"
 
 
-def _release(op: Operation, ink: Ink) -> str:
-    """What Helm is asked to do."""
+def step(op: Operation) -> str:
+    """What Helm is asked to do, or what is run, asked or waited for; "" for what is told by the changes."""
     if not op.verb.helm:
-        return ""
+        return _command(op)
     chart = f" {op.release.chart_name} {op.release.chart_version}".rstrip() if op.release else ""
     text: Mapping[Verb, Callable[[], str]] = {
         Verb.HELM_INSTALL: lambda: f"helm install{chart}",
@@ -100,17 +101,16 @@ def _release(op: Operation, ink: Ink) -> str:
         Verb.HELM_GIVE_BACK: lambda: "take our labels off Helm's records",
         Verb.HELM_REPAIR: lambda: f"mark revision {op.revision}, which was cut off, as failed",
     }
-    return "  " + ink.paint(f"* {text[op.verb]()}", "blue")
+    return text[op.verb]()
 
 
-def _command(op: Operation, ink: Ink) -> str:
-    """What is run, asked or waited for, in the order in which it comes."""
+def _command(op: Operation) -> str:
     if op.verb is not Verb.RUN:
         return ""
     command = Command.from_json(op.desired or {})
     when = " after a failure" if op.on_failure else ""
     hook = "" if command.hook in ("exec", "hook") else f"{command.hook}{when}: "
-    return "  " + ink.paint(f"* {hook}{clip(command.title, 90)}", "blue")
+    return f"{hook}{clip(command.title, 90)}"
 
 
 def _change(change: Change, view: PlanView) -> list[str]:
@@ -118,23 +118,25 @@ def _change(change: Change, view: PlanView) -> list[str]:
     source = ink.dim(f"  {change.source}") if change.source and change.effect is not Effect.UNCHANGED else ""
     note = ink.dim(f"  {change.note}") if change.note else ""
     lines = [f"  {ink.paint(f'{mark} {change.key}', style)}{note}{source}"]
-    before, after = masked_pair(change.key, change.before, change.after)
     if change.effect in (Effect.CHANGE, Effect.RECREATE) or (
         view.bodies and change.effect is not Effect.UNCHANGED
     ):
-        lines += [f"      {line}" for line in _difference(before, after, change, ink)]
-    lines += [f"      {_cause(masked_field(change.key, f), ink)}" for f in change.fields if f.cause != Cause.OURS]
-    return lines
+        lines += [f"      {line}" for line in difference(change, ink)]
+    return [*lines, *(f"      {line}" for line in remarks(change, ink))]
 
 
-def _difference(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, change: Change, ink: Ink
-) -> list[str]:
+def difference(change: Change, ink: Ink) -> list[str]:
     """The diff of the images, or the list of fields where the images were not kept."""
+    before, after = masked_pair(change.key, change.before, change.after)
     if before is not None or after is not None:
         return unified(before, after, ink)
     fields = (masked_field(change.key, f) for f in change.fields if f.cause is Cause.OURS)
     return [f"{f.path}: {ink.red(_short(f.before))} → {ink.green(_short(f.after))}" for f in fields]
+
+
+def remarks(change: Change, ink: Ink) -> list[str]:
+    """Fields that somebody else has changed or owns: who, when, and what becomes of them."""
+    return [_cause(masked_field(change.key, f), ink) for f in change.fields if f.cause != Cause.OURS]
 
 
 def _cause(change: FieldChange, ink: Ink) -> str:
