@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sbkube.api.browsing import Browser, open_browser
     from sbkube.api.checking import check_schema, check_storage
+    from sbkube.api.offering import Actions, Offer, Wish
     from sbkube.api.project import Project, open_project
     from sbkube.api.records import Records, open_records
     from sbkube.api.running import Result
@@ -41,12 +42,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SANDBOX_DIR",
+    "Actions",
     "Browser",
     "Check",
+    "Offer",
     "Project",
     "Records",
     "Result",
     "Where",
+    "Wish",
     "check_schema",
     "check_storage",
     "doctor",
@@ -79,6 +83,11 @@ _MODULES = {
     "checking": (
         "check_schema",
         "check_storage",
+    ),
+    "offering": (
+        "Actions",
+        "Offer",
+        "Wish",
     ),
     "project": (
         "Project",

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sbkube.api.hiding import hidden_paths
 from sbkube.api.where import state_url
 from sbkube.errors import UsageError
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentRecord, ResourceRecord
+from sbkube.models.deployment_state import (
+    DeploymentDetail,
+    DeploymentRecord,
+    DeploymentStatus,
+    ResourceRecord,
+)
 from sbkube.models.resource import ResourceKey
 
 if TYPE_CHECKING:
@@ -92,6 +97,12 @@ class Browser:
     def record(self, reference: str) -> DeploymentRecord:
         """One deployment by itself; raises DeploymentNotFound."""
         return self._ledger.database.get_deployment(reference)
+
+    def cut_off(self, record: DeploymentRecord) -> bool:
+        """It was interrupted: that is recorded, or it has not ended and its run no longer lives."""
+        if record.status.ended:
+            return record.status is DeploymentStatus.INTERRUPTED
+        return record.deployment_id in self._ledger.interrupted(record.project)
 
     def compare(self, first: str, second: str, *, skip: int = 0, limit: int = 50) -> tuple[Then, Then, bool]:
         """What was there when each of two deployments had ended, of `limit` objects that may differ, after the

@@ -107,6 +107,7 @@ def _sources(plan: Plan) -> dict[str, Any]:
 class Running(Undoing):
     """Doing what a plan says, and clearing up after runs that were cut off."""
 
+    operator = ""  # who it is done for, where that is not the user of this process
     _left_behind = False  # a Lease whose holder is gone
 
     def execute(
@@ -175,6 +176,7 @@ class Running(Undoing):
 
     def carry_out(self, turn: Turn, plan: Plan) -> Result:
         """Execute a plan whose lock is held, and give the lock back."""
+        from sbkube.engine.commands import refuse_commands
         from sbkube.engine.execute import execute
 
         world, lock = self.world, turn.lock
@@ -189,6 +191,7 @@ class Running(Undoing):
             record = newest = run.record
 
             def undo_by_itself(undo: Plan, scope: str) -> Run:
+                refuse_commands(undo, world.commands.allowed)
                 automatic = {"on_failure": "rollback", "scope": scope}
                 return execute(undo, self._describe(undo, "rollback", automatic), world, lock, self.cancel)
 
@@ -357,7 +360,7 @@ class Running(Undoing):
             command_args=dict(args or {}) | ({"no_cluster_lock": True} if self._where.no_cluster_lock else {}),
             sources_snapshot=_sources(plan),
             sbkube_version=__version__,
-            operator=getpass.getuser(),
+            operator=self.operator or getpass.getuser(),
             parent=plan.parent or None,
             project=self.config.name,
             cluster_uid=info.uid,

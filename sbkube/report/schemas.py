@@ -175,7 +175,7 @@ DOCUMENTS: Mapping[str, tuple[str, tuple[Schema, ...]]] = {
     "completion": ("A completion script.", (record({"shell": TEXT, "script": TEXT, "file": TEXT}),)),
     "serve": (
         "An address that opens the web page once; a new document whenever one has been used.",
-        (record({"url": TEXT, "socket": maybe(TEXT)}),),
+        (record({"url": TEXT, "socket": maybe(TEXT), "acts": FLAG}),),
     ),
     "version": ("Which sbkube this is.", (record({"version": TEXT, "python": TEXT, "platform": TEXT}),)),
     "state-upgrade": ("The database is up to date.", (record({"state": TEXT}),)),

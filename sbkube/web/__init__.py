@@ -1,1 +1,1 @@
-"""The page of `sbkube serve`: it reads the state database through `sbkube.api`, and changes nothing."""
+"""The page of `sbkube serve`: it reads the state database and acts through `sbkube.api`."""

@@ -1,7 +1,10 @@
-"""Who may come in: names of this server, one-time addresses, sessions, and proxies that vouch for people."""
+"""Who may come in, and who may act: names of this server, one-time addresses, sessions, and proxies that vouch for
+people."""
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import hmac
 import ipaddress
 import secrets
@@ -17,7 +20,7 @@ from sbkube.errors import UsageError
 
 COOKIE = "sbkube_session"
 SESSION_SECONDS = 12 * 3600
-TRIES, TRY_SECONDS = 10, 60.0  # so many wrong tokens in so many seconds, then nobody is let in
+TRIES, TRY_SECONDS = 10, 60.0  # so many wrong tokens in so many seconds, then none is looked at
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SESSIONS = 1000
 
@@ -26,17 +29,55 @@ _SESSIONS = 1000
 class Rules:
     """`hosts` are further names that this server answers to; `proxies` networks whose `identity_header` is
     believed; `socket`: it listens on a Unix socket, whose peers are believed too. `metrics_token` opens
-    /metrics only."""
+    /metrics only. `acting`: there are sessions that may act; so may the people in `actors`, whom a proxy names."""
 
     hosts: frozenset[str] = frozenset()
     proxies: tuple[str, ...] = ()
     identity_header: str = ""
     socket: bool = False
     metrics_token: str = ""
+    acting: bool = False
+    actors: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks: `name` is whom a proxy names, "" for the holder of a session. `acts`: reading is not all that is
+    allowed. `seal` must come back with everything that is posted."""
+
+    name: str
+    acts: bool
+    seal: str
+
+    @property
+    def person(self) -> str:
+        """Who it is for the record: without a name, whoever has started this server."""
+        return self.name or getpass.getuser()
+
+
+class Tries:
+    """Wrong tokens, which must not come fast."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=TRIES)
+
+    def add(self) -> None:
+        """One more."""
+        self._times.append(self._clock())
+
+    @property
+    def too_many(self) -> bool:
+        """They came too fast."""
+        times = tuple(self._times)
+        return len(times) == TRIES and self._clock() - times[0] < TRY_SECONDS
 
 
 class Door:
-    """Sessions live in memory: a restart ends them all. Safe for use from several threads."""
+    """Sessions live in memory: a restart ends them all. Safe for use from several threads.
+
+    `strangers` are wrong tokens at the sign-in, `forged` wrong seals of forms.
+    """
 
     def __init__(self, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises UsageError for a proxy that is no address."""
@@ -47,15 +88,21 @@ class Door:
         except ValueError as error:
             raise UsageError(f"--trust-proxy: {error}", hint="an address or network like 10.0.0.0/8") from None
         self._guard = threading.Lock()
-        self._once = ""
-        self._sessions: dict[str, float] = {}
-        self._wrong: deque[float] = deque(maxlen=TRIES)
+        self._once = {False: "", True: ""}  # by whether it lets people act
+        self._sessions: dict[str, tuple[float, bool]] = {}  # until when, and whether it may act
+        self._key = secrets.token_bytes(32)
+        self.strangers, self.forged = Tries(clock), Tries(clock)
 
-    def invite(self) -> str:
-        """A token for the next sign-in; the one before is worthless from now on."""
+    @property
+    def acting(self) -> bool:
+        """Some may act."""
+        return self._rules.acting
+
+    def invite(self, *, acts: bool = False) -> str:
+        """A token for the next sign-in, to read or to act; the one before is worthless from now on."""
         with self._guard:
-            self._once = secrets.token_urlsafe(32)
-            return self._once
+            self._once[acts] = secrets.token_urlsafe(32)
+            return self._once[acts]
 
     def knows_host(self, header: str) -> bool:
         """The `Host` header names this server; a page elsewhere that points its name at us does not."""
@@ -63,38 +110,46 @@ class Door:
         bare = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() and not name.endswith("]") else name
         return bare in self._hosts
 
-    def too_many(self) -> bool:
-        """Wrong tokens came too fast."""
+    def enter(self, token: str) -> tuple[str, bool]:
+        """A new session for a one-time token, and whether it may act; "" for a wrong one."""
         with self._guard:
-            full = len(self._wrong) == TRIES
-            return full and self._clock() - self._wrong[0] < TRY_SECONDS
-
-    def enter(self, token: str) -> str:
-        """A new session for the one-time token, "" for a wrong one."""
-        with self._guard:
-            right = bool(self._once) and hmac.compare_digest(token.encode(), self._once.encode())
-            if not right:
-                self._wrong.append(self._clock())
-                return ""
-            self._once = ""
+            found = [acts for acts, once in self._once.items() if once and _same(token, once)]
+            if not found:
+                self.strangers.add()
+                return "", False
+            acts = found[0]
+            self._once[acts] = ""
             while len(self._sessions) >= _SESSIONS:
                 self._sessions.pop(next(iter(self._sessions)))
             session = secrets.token_urlsafe(32)
-            self._sessions[session] = self._clock() + SESSION_SECONDS
-            return session
+            self._sessions[session] = self._clock() + SESSION_SECONDS, acts
+            return session, acts
 
     def leave(self, session: str) -> None:
         """End a session."""
         with self._guard:
             self._sessions.pop(session, None)
 
-    def visitor(self, request: Request) -> str:
-        """Who this is, "" for nobody: the holder of a session, or whom a trusted proxy names."""
-        if name := self._vouched(request):
-            return name
+    def visitor(self, request: Request) -> Visitor | None:
+        """Who this is, None for nobody: the holder of a session, or whom a trusted proxy names."""
+        name, session = self._vouched(request), request.cookies.get(COOKIE, "")
         with self._guard:
-            expires = self._sessions.get(request.cookies.get(COOKIE, ""), 0.0)
-        return "you" if expires > self._clock() else ""
+            expires, acts = self._sessions.get(session, (0.0, False))
+        inside = expires > self._clock()
+        if not (inside or name):
+            return None
+        acts = self.acting and ((inside and acts) or name in self._rules.actors)
+        return Visitor(name, acts, self._seal(f"session {session}" if inside else f"name {name}"))
+
+    def _seal(self, subject: str) -> str:
+        return hmac.new(self._key, subject.encode(), hashlib.sha256).hexdigest()
+
+    def sealed(self, visitor: Visitor, seal: str) -> bool:
+        """A form was made for this visitor, by us."""
+        right = _same(seal, visitor.seal)
+        if not right:
+            self.forged.add()
+        return right
 
     def over_tls(self, request: Request) -> bool:
         """The browser speaks TLS: with us, or with a proxy that we trust and that says so."""
@@ -105,11 +160,11 @@ class Door:
         """It holds the token for metrics."""
         word, _, token = request.headers.get("authorization", "").partition(" ")
         want = self._rules.metrics_token
-        return bool(want) and word.lower() == "bearer" and hmac.compare_digest(token.encode(), want.encode())
+        return bool(want) and word.lower() == "bearer" and _same(token, want)
 
     def _vouched(self, request: Request) -> str:
         name = request.headers.get(self._rules.identity_header, "") if self._rules.identity_header else ""
-        return name if name and self._trusted(_peer(request)) else ""
+        return "".join(filter(str.isprintable, name)) if name and self._trusted(_peer(request)) else ""
 
     def _trusted(self, peer: str) -> bool:
         if not peer:
@@ -123,3 +178,8 @@ class Door:
 
 def _peer(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _same(given: str, wanted: str) -> bool:
+    """In a time that tells nothing."""
+    return hmac.compare_digest(given.encode(), wanted.encode())

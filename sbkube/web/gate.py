@@ -60,9 +60,9 @@ class Gate:
             return None
         if path == "/metrics" and self._door.scrapes(request):
             return None
-        name = self._door.visitor(request)
-        if name:
-            request.state.visitor = name
+        visitor = self._door.visitor(request)
+        if visitor:
+            request.state.visitor = visitor
             return None
         if path in ("/metrics", "/live") or request.method not in _SAFE:
             return PlainTextResponse("Sign in first.\n", 401)

@@ -1,4 +1,4 @@
-"""One function per page. They only read, and run in the server's thread pool."""
+"""One function per page that only reads. They run in the server's thread pool."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from sbkube.api import Browser
-from sbkube.errors import DeploymentNotFound, SbkubeError, StateError, UsageError
-from sbkube.models.deployment_state import DeploymentStatus
+from sbkube.api import Actions, Browser
+from sbkube.errors import (
+    DeploymentNotFound,
+    ProjectError,
+    SbkubeError,
+    StateBehind,
+    StateError,
+    StateLocked,
+    UsageError,
+)
+from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus
 from sbkube.models.resource import ResourceKey
 from sbkube.web import views
 from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
@@ -32,32 +40,39 @@ def _templates() -> Environment:
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
     """A page made of a template; every value in it is escaped."""
-    visitor = getattr(request.state, "visitor", "")
+    visitor = getattr(request.state, "visitor", None)
     text = _templates().get_template(name).render(path=request.url.path, visitor=visitor, **values)
     return HTMLResponse(text, status)
 
 
-def _browser(request: Request) -> Browser:
+def browser(request: Request) -> Browser:
+    """What reads the state database."""
     found: Browser = request.app.state.browser
     return found
 
 
-def _door(request: Request) -> Door:
+def door(request: Request) -> Door:
+    """What knows who may come in."""
     found: Door = request.app.state.door
+    return found
+
+
+def _actions(request: Request) -> Actions | None:
+    found: Actions | None = request.app.state.actions
     return found
 
 
 def overview(request: Request) -> Response:
     """Projects with their newest deployments, and the timeline of all with filters."""
     given = {name: value for name in _FILTERS if (value := request.query_params.get(name, "").strip())}
-    page = _browser(request).timeline(rest=request.query_params.get("rest", ""), size=_PAGE, **_wanted(given))
-    newest, now = _browser(request).newest(), datetime.now(UTC)
+    page = browser(request).timeline(rest=request.query_params.get("rest", ""), size=_PAGE, **_wanted(given))
+    newest, now, actions = browser(request).newest(), datetime.now(UTC), _actions(request)
     return render(
         request,
         "overview.html",
         given={name: given.get(name, "") for name in _FILTERS},
         filtered=bool(given),
-        newest=[views.row(record, now) for record in newest],
+        newest=[views.card(record, now, actions) for record in newest],
         rows=[views.row(record, now) for record in page.records],
         rest="/?" + urlencode({**given, "rest": page.rest}) if page.rest else "",
         first=not request.query_params.get("rest"),
@@ -90,17 +105,18 @@ def _moment(text: str) -> datetime:
 
 def deployment(request: Request) -> Response:
     """One deployment with everything it did."""
-    found = _browser(request).outline(request.query_params.get("id") or "latest", most=_PAGE, drawn=_BARS)
-    hidden = _browser(request).sensitive([found.detail.deployment])
-    return render(request, "deployment.html", **views.deployment(found, hidden))
+    found = browser(request).outline(request.query_params.get("id") or "latest", most=_PAGE, drawn=_BARS)
+    hidden = browser(request).sensitive([found.detail.deployment])
+    ways = _ways(request, found.detail)
+    return render(request, "deployment.html", ways=ways, **views.deployment(found, hidden))
 
 
 def objects(request: Request) -> Response:
     """What one app of a deployment did to objects, in pages."""
-    browser, app = _browser(request), request.query_params.get("app", "")
-    record = browser.record(request.query_params.get("id", ""))
-    found = browser.objects(record, app, after=_number(request, "after"), limit=_PAGE)
-    shown = views.objects(record, found, browser.sensitive([record]))
+    reader, app = browser(request), request.query_params.get("app", "")
+    record = reader.record(request.query_params.get("id", ""))
+    found = reader.objects(record, app, after=_number(request, "after"), limit=_PAGE)
+    shown = views.objects(record, found, reader.sensitive([record]))
     rest = views.objects_link(record, app, found[-1].id) if len(found) == _PAGE else ""
     return render(request, "objects.html", record=record, app=app, objects=shown, rest=rest)
 
@@ -111,14 +127,26 @@ def _number(request: Request, name: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
+def _ways(request: Request, detail: DeploymentDetail) -> list[tuple[str, str, str]]:
+    """What whoever looks may do with a deployment: the command, what to add to it, and in words."""
+    record, actions = detail.deployment, _actions(request)
+    if actions is None or not (request.state.visitor.acts and actions.knows(record)):
+        return []
+    cut_off = browser(request).cut_off(record)
+    if not (record.status.ended or cut_off):
+        return []
+    resume = [("resume", "", "Go on with it")] if cut_off and not record.resumed_by else []
+    return [*resume, ("rollback", "", "Roll back to before it"), ("rollback", "to", "Go back to what it left")]
+
+
 def compare(request: Request) -> Response:
     """What differs between what two deployments left."""
     first, second = (request.query_params.get(name, "").strip() for name in ("a", "b"))
     if not first or not second:
         return render(request, "compare.html", a=first, b=second, found=None)
-    browser, skip = _browser(request), _number(request, "skip")
-    left, right, more = browser.compare(first, second, skip=skip, limit=_PAGE)
-    hidden = browser.sensitive(browser.record(then.deployment_id) for then in (left, right))
+    reader, skip = browser(request), _number(request, "skip")
+    left, right, more = reader.compare(first, second, skip=skip, limit=_PAGE)
+    hidden = reader.sensitive(reader.record(then.deployment_id) for then in (left, right))
     found = views.difference(left, right, hidden)
     rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _PAGE}) if more else ""
     return render(request, "compare.html", a=first, b=second, found=found, rest=rest, skip=skip)
@@ -129,29 +157,29 @@ def one_object(request: Request) -> Response:
     asked = request.query_params
     names = {name: asked.get(name, "") for name in ("group", "version", "kind", "namespace", "name")}
     key, cluster, field = ResourceKey(**names), asked.get("cluster", ""), asked.get("field", "").strip()
-    found = _browser(request).through_time(cluster, key, before=_number(request, "before"), limit=_PAGE)
+    found = browser(request).through_time(cluster, key, before=_number(request, "before"), limit=_PAGE)
     same = {"cluster": cluster, **names}
     rest = (
         "/object?" + urlencode({**same, "field": field, "before": found[-1][1].id}) if len(found) == _PAGE else ""
     )
-    entries = views.biography(found, field, _browser(request).sensitive(record for record, _ in found))
+    entries = views.biography(found, field, browser(request).sensitive(record for record, _ in found))
     return render(request, "object.html", key=key, same=same, field=field, entries=entries, rest=rest)
 
 
 def login(request: Request) -> Response:
     """Exchange the one-time token for a session, or say how to get one."""
-    door, token = _door(request), request.query_params.get("token", "")
+    guard, token = door(request), request.query_params.get("token", "")
     if not token:
         return ask_to_sign_in(request)
-    if door.too_many():
+    if guard.strangers.too_many:
         return render(request, "login.html", 429, problem="Too many wrong tokens. Wait a minute.")
-    session = door.enter(token)
+    session, acts = guard.enter(token)
     if not session:
         problem = "This address was used already, or is wrong. The newest one is in the terminal of sbkube serve."
         return render(request, "login.html", 403, problem=problem)
-    request.app.state.announce()
+    request.app.state.announce(acts)
     answer = RedirectResponse("/", 303)
-    secure = door.over_tls(request)
+    secure = guard.over_tls(request)
     answer.set_cookie(
         COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/"
     )
@@ -163,9 +191,9 @@ def ask_to_sign_in(request: Request) -> Response:
     return render(request, "login.html", 401, problem="")
 
 
-def logout(request: Request) -> Response:
+def logout(request: Request, _: Mapping[str, str]) -> Response:
     """End the session."""
-    _door(request).leave(request.cookies.get(COOKIE, ""))
+    door(request).leave(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
     return answer
@@ -174,7 +202,7 @@ def logout(request: Request) -> Response:
 def health(request: Request) -> Response:
     """Whether the database answers."""
     try:
-        _browser(request).pulse()
+        browser(request).pulse()
     except StateError:
         return PlainTextResponse("the state database does not answer\n", 503)
     return PlainTextResponse("ok\n")
@@ -182,7 +210,7 @@ def health(request: Request) -> Response:
 
 def metrics(request: Request) -> Response:
     """Counts for Prometheus, in its text format."""
-    totals = _browser(request).totals()
+    totals = browser(request).totals()
     lines = ["# HELP sbkube_deployments Recorded deployments.", "# TYPE sbkube_deployments gauge"]
     lines += [f"sbkube_deployments{_labels(*row[:3])} {row[3]}" for row in totals]
     lines.append("# HELP sbkube_last_deployment_timestamp_seconds When the newest deployment of a status began.")
@@ -205,13 +233,18 @@ def failed(request: Request, error: Exception) -> Response:
         status = 404
     elif isinstance(error, UsageError):
         status = 400
+    elif isinstance(error, ProjectError | StateLocked | StateBehind):
+        status = 409
     else:
         status = 503 if isinstance(error, SbkubeError) else 500
     text = str(error) if isinstance(error, SbkubeError) else "This is a bug in sbkube."
     hint = error.hint if isinstance(error, SbkubeError) else "Please report it."
-    return render(request, "error.html", status, text=text, hint=hint or "")
+    problems = error.problems if isinstance(error, ProjectError) else ()
+    title = "This cannot be shown" if request.method == "GET" else "Nothing was done"
+    return render(request, "error.html", status, title=title, text=text, hint=hint or "", problems=problems)
 
 
 def missing(request: Request, error: Exception) -> Response:
     """There is no such page."""
-    return render(request, "error.html", 404, text="There is no such page.", hint="")
+    values = {"title": "This cannot be shown", "text": "There is no such page.", "hint": "", "problems": ()}
+    return render(request, "error.html", 404, **values)

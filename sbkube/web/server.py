@@ -13,11 +13,12 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sbkube.api import Browser
+from sbkube.api import Actions, Browser
 from sbkube.errors import SbkubeError, UsageError
+from sbkube.web import actions as acting
 from sbkube.web import pages
 from sbkube.web.door import Door
 from sbkube.web.gate import Gate
@@ -26,28 +27,45 @@ from sbkube.web.live import live
 _STATIC = Path(__file__).parent / "static"
 
 
-def application(browser: Browser, door: Door, announce: Callable[[], None]) -> Starlette:
-    """The whole page; `announce` is called when a one-time token was used, to tell the next one."""
+def application(
+    browser: Browser, door: Door, announce: Callable[[bool], None], actions: Actions | None = None
+) -> Starlette:
+    """The whole page; `announce` is called when a one-time token, to act or (False) to read, was used, to tell the
+    next one. Without `actions` there is nothing but reading."""
     app = Starlette(
-        routes=[
-            Route("/", pages.overview),
-            Route("/deployment", pages.deployment),
-            Route("/objects", pages.objects),
-            Route("/compare", pages.compare),
-            Route("/object", pages.one_object),
-            Route("/live", live),
-            Route("/login", pages.login),
-            Route("/logout", pages.logout, methods=["POST"]),
-            Route("/healthz", pages.health),
-            Route("/metrics", pages.metrics),
-            Mount("/static", StaticFiles(directory=_STATIC)),
-        ],
+        routes=[*_reading(), *(_acting() if actions else ())],
         middleware=[Middleware(Gate, door=door, login=pages.ask_to_sign_in)],
         exception_handlers={SbkubeError: pages.failed, 404: pages.missing, Exception: pages.failed},
     )
     app.state.browser, app.state.door, app.state.announce = browser, door, announce
-    app.state.listeners = 0
+    app.state.listeners, app.state.actions = 0, actions
     return app
+
+
+def _reading() -> list[BaseRoute]:
+    return [
+        Route("/", pages.overview),
+        Route("/deployment", pages.deployment),
+        Route("/objects", pages.objects),
+        Route("/compare", pages.compare),
+        Route("/object", pages.one_object),
+        Route("/live", live),
+        Route("/login", pages.login),
+        Route("/logout", acting.posted(pages.logout, acting=False), methods=["POST"]),
+        Route("/healthz", pages.health),
+        Route("/metrics", pages.metrics),
+        Mount("/static", StaticFiles(directory=_STATIC)),
+    ]
+
+
+def _acting() -> list[BaseRoute]:
+    return [
+        Route("/project", acting.project),
+        Route("/plan", acting.planned),
+        Route("/plan", acting.posted(acting.plan), methods=["POST"]),
+        Route("/execute", acting.posted(acting.execute), methods=["POST"]),
+        Route("/drift", acting.posted(acting.check_drift), methods=["POST"]),
+    ]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -81,7 +99,7 @@ def listen_unix(path: str) -> socket.socket:
 
 
 def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
-    """Tell the first address, and serve until Ctrl-C or SIGTERM. Addresses of clients are those of connections,
+    """Tell the first addresses, and serve until Ctrl-C or SIGTERM. Addresses of clients are those of connections,
     never of a header."""
     config = uvicorn.Config(
         app,
@@ -94,7 +112,9 @@ def run(app: Starlette, sockets: Sequence[socket.socket]) -> None:
     )
     server = uvicorn.Server(config)
     with _ended_by_signals(server):
-        app.state.announce()
+        app.state.announce(False)
+        if app.state.door.acting:
+            app.state.announce(True)
         server.run(sockets=list(sockets))
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from sbkube.api import Actions
 from sbkube.models.comparison import Then
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
@@ -15,10 +16,13 @@ from sbkube.models.deployment_state import (
     HelmReleaseRecord,
     ResourceRecord,
 )
+from sbkube.models.drift import DriftReport
 from sbkube.models.outline import Outline
-from sbkube.models.plan import Verb
+from sbkube.models.plan import AppPlan, Change, Effect, Plan, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.report import comparison, graph, waterfall
+from sbkube.report import drift as drift_report
+from sbkube.report import plan as plan_report
 from sbkube.report.detail import did, revisions, why
 from sbkube.report.diff import readable, unified
 from sbkube.report.history import changes, fate
@@ -29,6 +33,7 @@ from sbkube.report.yaml_text import dump
 
 Json = dict[str, Any]
 _PLAIN = Ink()
+_DIFFS = 200  # differences in one plan; the command line shows the others
 _SIGNS = {"+ ": "new", "- ": "old", "@@": "at"}
 
 
@@ -45,9 +50,26 @@ def row(record: DeploymentRecord, now: datetime) -> Json:
     }
 
 
+def card(record: DeploymentRecord, now: datetime, actions: Actions | None) -> Json:
+    """A project with its newest deployment; where there are actions, with its page and what drift was found."""
+    if actions is None or not actions.knows(record):
+        return {**row(record, now), "link": "", "drift": None}
+    return {**row(record, now), "link": project_link(record), "drift": drift(actions.drift(record), now)}
+
+
+def project_link(record: DeploymentRecord) -> str:
+    """The page of the project of a deployment."""
+    names = {"cluster": record.cluster_uid, "project": record.project, "namespace": record.namespace}
+    return "/project?" + urlencode(names)
+
+
 def lines(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     """A difference as (kind, line): new, old, at (a heading) or same. Both sides must be masked already."""
-    return [(_SIGNS.get(line[:2], "same"), line) for line in unified(before, after, _PLAIN)]
+    return _signed(unified(before, after, _PLAIN))
+
+
+def _signed(shown: Sequence[str]) -> list[tuple[str, str]]:
+    return [(_SIGNS.get(line[:2], "same"), line) for line in shown]
 
 
 def object_link(cluster: str, key: ResourceKey) -> str:
@@ -132,6 +154,50 @@ def difference(left: Then, right: Then, hidden: Sequence[str]) -> Json:
         "releases": comparison.releases(left, right),
         "objects": found,
         "unreadable": sorted(map(str, left.hidden | right.hidden)),
+    }
+
+
+def plan(masked: Plan) -> Json:
+    """A plan before it is executed; it must be masked already."""
+    left = [_DIFFS]
+    apps = [_planned(app, left) for app in masked.apps]
+    return {
+        "plan": masked,
+        "title": plan_report.title(masked),
+        "summary": plan_report.summary(masked),
+        "apps": [app for app in apps if app["steps"] or app["changes"]],
+        "cut": not left[0],
+    }
+
+
+def _planned(app: AppPlan, left: list[int]) -> Json:
+    steps = [text for op in app.operations if (text := plan_report.step(op))]
+    shown = [change for change in app.changes if change.effect is not Effect.UNCHANGED]
+    changes = [_change(change, left) for change in shown]
+    return {"app": app, "steps": steps, "changes": changes, "unchanged": len(app.changes) - len(shown)}
+
+
+def _change(change: Change, left: list[int]) -> Json:
+    shown: list[tuple[str, str]] = []
+    if left[0]:
+        shown, left[0] = _signed(plan_report.difference(change, _PLAIN)), left[0] - 1
+    return {"change": change, "diff": shown, "remarks": plan_report.remarks(change, _PLAIN)}
+
+
+def drift(found: tuple[DriftReport, datetime] | None, now: datetime) -> Json | None:
+    """What a look for drift found, and how long ago; None where nobody has looked."""
+    if found is None:
+        return None
+    report, moment = found
+    apps = [app for app in report.apps if app.objects or app.releases]
+    return {
+        "drifted": report.drifted,
+        "summary": drift_report.summary(report, _PLAIN),
+        "age": age(moment, now),
+        "apps": [
+            {"app": app, "objects": [(item, drift_report.fields(item, _PLAIN)) for item in app.objects]}
+            for app in apps
+        ],
     }
 
 

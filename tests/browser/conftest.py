@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +46,50 @@ def history(bench: Bench) -> Bench:
     return bench
 
 
+@dataclass(frozen=True)
+class Serving:
+    """A running server: a one-time address for each call."""
+
+    base: str
+    door: Any
+
+    def address(self, *, acts: bool = False) -> str:
+        """Where a browser comes in, to read or to act."""
+        return f"{self.base}/login?token={self.door.invite(acts=acts)}"
+
+
 @pytest.fixture
-def address(history: Bench) -> Iterator[str]:
-    """The one-time address of a running server."""
+def serving(history: Bench) -> Iterator[Serving]:
+    """A server that may act on the project of the history."""
     pytest.importorskip("uvicorn", reason="sbkube[web] is not installed")
     import uvicorn
 
-    from sbkube.api import open_browser
+    from sbkube.api import Actions, Where, open_browser
     from sbkube.web.door import Door, Rules
     from sbkube.web.server import application, listen
 
-    door, browser = Door(Rules()), open_browser()
+    raised: list[BaseException] = []
+    actions = Actions([str(history.folder)], where=Where(kubeconfig=str(history.config)), tell=raised.append)
+    door, browser = Door(Rules(acting=True)), open_browser()
     own = listen("127.0.0.1", 0)
-    app = application(browser, door, lambda: None)
+    app = application(browser, door, lambda acts: None, actions)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [own]})
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{own.getsockname()[1]}/login?token={door.invite()}"
+    yield Serving(f"http://127.0.0.1:{own.getsockname()[1]}", door)
     server.should_exit = True
     thread.join(10)
+    actions.close()
     browser.close()
+    assert raised == []
+
+
+@pytest.fixture
+def address(serving: Serving) -> str:
+    """The one-time address of a running server, to read."""
+    return serving.address()
 
 
 @pytest.fixture

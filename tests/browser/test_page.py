@@ -17,7 +17,7 @@ FORMS = {
 }
 
 
-def _open(chromium: Any, address: str, **form: Any) -> tuple[Any, list[str]]:
+def opened(chromium: Any, address: str, **form: Any) -> tuple[Any, list[str]]:
     """A page behind the sign-in, and what its console complained of."""
     page = chromium.new_context(**form).new_page()
     said: list[str] = []
@@ -29,7 +29,7 @@ def _open(chromium: Any, address: str, **form: Any) -> tuple[Any, list[str]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_page_fits_and_says_nothing_wrong(chromium: Any, address: str, pictures: Path, form: str) -> None:
-    page, said = _open(chromium, address, **FORMS[form])
+    page, said = opened(chromium, address, **FORMS[form])
 
     def seen(name: str) -> None:
         page.screenshot(path=pictures / f"{name}-{form}.png")
@@ -61,7 +61,7 @@ def test_every_page_fits_and_says_nothing_wrong(chromium: Any, address: str, pic
 
 
 def test_the_page_moves_by_itself(chromium: Any, address: str, history: Bench) -> None:
-    page, said = _open(chromium, address)
+    page, said = opened(chromium, address)
     page.wait_for_selector("tbody tr")
     data = dict.fromkeys(("cluster", "namespace", "app_config_dir", "config_file_path", "command"), "x")
     page.wait_for_timeout(1500)
@@ -73,7 +73,7 @@ def test_the_page_moves_by_itself(chromium: Any, address: str, history: Bench) -
 
 
 def test_the_keyboard_is_enough(chromium: Any, address: str) -> None:
-    page, _ = _open(chromium, address)
+    page, _ = opened(chromium, address)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")

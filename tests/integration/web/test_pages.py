@@ -33,7 +33,7 @@ def door() -> Door:
 @pytest.fixture
 def client(door: Door, bench: Bench) -> Iterator[TestClient]:
     browser = open_browser()
-    app = application(browser, door, lambda: None)
+    app = application(browser, door, lambda acts: None)
     with TestClient(app, base_url="http://127.0.0.1:8384", follow_redirects=False) as found:
         yield found
     browser.close()
@@ -46,6 +46,13 @@ def inside(client: TestClient, door: Door) -> TestClient:
     assert "httponly" in answer.headers["set-cookie"].lower()
     assert "samesite=strict" in answer.headers["set-cookie"].lower()
     return client
+
+
+def seal_of(page: str) -> str:
+    """What forms of a page carry to prove that they are ours."""
+    found = re.search(r'name="seal" value="([0-9a-f]{64})"', page)
+    assert found is not None, page
+    return found[1]
 
 
 def _secret(value: str) -> dict[str, object]:
@@ -147,9 +154,11 @@ def test_nobody_comes_in_without_a_token(client: TestClient, door: Door) -> None
 
 def test_signing_out_ends_the_session(inside: TestClient) -> None:
     cookies = dict(inside.cookies)
-    refused = inside.post("/logout", headers={"sec-fetch-site": "cross-site"})
+    seal = seal_of(inside.get("/").text)
+    refused = inside.post("/logout", data={"seal": seal}, headers={"sec-fetch-site": "cross-site"})
     assert refused.status_code == 403 and inside.get("/").status_code == 200
-    assert inside.post("/logout").status_code == 303
+    assert inside.post("/logout").status_code == 403 and inside.get("/").status_code == 200
+    assert inside.post("/logout", data={"seal": seal}).status_code == 303
     inside.cookies.update(cookies)
     assert inside.get("/").status_code == 303
 
@@ -245,7 +254,7 @@ def test_the_pages_of_a_postgresql_database(bench: Bench, door: Door, postgres_u
     first, second = _deploy(bench, "one", "swordfish-one"), _deploy(bench, "two", "swordfish-two")
     bench.ok("rollback", "-y")
     browser = open_browser(postgres_url)
-    with TestClient(application(browser, door, lambda: None), "http://127.0.0.1:8384") as inside:
+    with TestClient(application(browser, door, lambda acts: None), "http://127.0.0.1:8384") as inside:
         assert inside.get(f"/login?token={door.invite()}").status_code == 200
         shown = inside.get("/deployment", params={"id": second}).text
         link = html.unescape(re.findall(r'href="(/object[^"]*)"', shown)[0])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.cookiejar import CookieJar
@@ -17,6 +19,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from integration.conftest import Bench
+from integration.test_crash import _start, _until
+from integration.web.test_actions import _slow
 from jsonschema import Draft202012Validator
 
 from sbkube.api import schema
@@ -66,6 +71,38 @@ def test_a_signal_ends_it(serving: Process, number: int) -> None:
     assert serving.wait(20) == 0
 
 
+def test_with_actions_a_second_address_lets_people_act(bench: Bench) -> None:
+    _slow(bench, "60")
+    words = [sys.executable, "-m", "sbkube", "serve", "--allow-actions", "--port", "0", "-o", "json"]
+    run = _start(bench, "apply", "-y")
+    _until(lambda: bench.ok("history", "-o", "json").json["deployments"])
+    run.kill()
+    run.communicate()
+    words += ["--kubeconfig", str(bench.config), str(bench.folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        reads, acts = document(run.stdout), document(run.stdout)
+        assert (reads["acts"], acts["acts"]) == (False, True) and reads["url"] != acts["url"]
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        with browser.open(acts["url"], timeout=20) as answer:
+            seal = re.findall(r'name="seal" value="(\w+)"', answer.read().decode())[0]
+        assert document(run.stdout)["acts"] is True
+
+        def post(path: str, **form: str) -> str:
+            base, content = acts["url"].partition("/login")[0], urllib.parse.urlencode({"seal": seal, **form})
+            with browser.open(base + path, content.encode(), timeout=60) as answer:
+                return str(answer.read().decode())
+
+        cut_off = bench.ok("history", "-o", "json").json["deployments"][0]["deployment_id"]
+        page = post("/plan", command="resume", deployment=cut_off)
+        digest = re.findall(r'name="digest" value="(\w+)"', page)[0]
+        assert "in progress" in post("/execute", digest=digest, confirm=bench.namespace)
+        run.terminate()
+        _, said = run.communicate(timeout=30)
+        assert run.returncode == 0 and "is finished and recorded" in said
+    newest = bench.ok("history", "-o", "json").json["deployments"][0]
+    assert (newest["command"], newest["status"]) == ("resume", "interrupted")
+
+
 def _refused(*words: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "sbkube", "serve", *words], capture_output=True, text=True, check=False, timeout=60
@@ -79,6 +116,8 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
         assert "--port" in _refused("--port", str(taken.getsockname()[1]))
     assert "choose another path" in _refused("--unix-socket", str(tmp_path / "no" / "where"))
     assert "belong together" in _refused("--trust-proxy", "10.0.0.0/8")
+    assert "--allow-actions" in _refused("folder") and "--allow-actions" in _refused("--actor", "ann")
+    assert "--identity-header" in _refused("--allow-actions", "--actor", "ann")
     assert "an address or network" in _refused("--trust-proxy", "nobody", "--identity-header", "x-user")
 
 

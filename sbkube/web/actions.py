@@ -1,0 +1,130 @@
+"""What people do at the page: plan a rollback or a resume, agree to it, look for drift. Nothing acts by GET.
+
+Each form brings the seal of its visitor; without it, or without the right to act, nothing is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlencode
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from sbkube.api import Actions, Offer, Wish
+from sbkube.errors import DeploymentNotFound, ProjectError, UsageError
+from sbkube.web import pages, views
+from sbkube.web.door import Visitor
+
+Form = Mapping[str, str]
+LONGEST = 64 * 1024  # bytes of a form
+
+
+def posted(
+    act: Callable[[Request, Form], Response], *, acting: bool = True
+) -> Callable[[Request], Awaitable[Response]]:
+    """A route that takes forms of ours; `acting`: from those who may act."""
+
+    async def endpoint(request: Request) -> Response:
+        visitor: Visitor = request.state.visitor
+        if acting and not visitor.acts:
+            return _forbidden(request)
+        door, form = pages.door(request), await _form(request)
+        if door.forged.too_many:
+            return _wrong(request, 429, "Too many wrong forms. Wait a minute.")
+        if not door.sealed(visitor, form.get("seal", "")):
+            return _wrong(request, 403, "This form was made for another session. Open its page again.")
+        return await to_thread.run_sync(act, request, form)
+
+    return endpoint
+
+
+async def _form(request: Request) -> Form:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST:
+            raise UsageError("this form is too long")
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def _wrong(request: Request, status: int, text: str, hint: str = "") -> Response:
+    return pages.render(request, "error.html", status, title="Nothing was done", text=text, hint=hint, problems=())
+
+
+def _forbidden(request: Request) -> Response:
+    return _wrong(
+        request, 403, "This session only reads.", "The address to act is in the terminal of sbkube serve."
+    )
+
+
+def _actions(request: Request) -> Actions:
+    found: Actions = request.app.state.actions
+    return found
+
+
+def plan(request: Request, form: Form) -> Response:
+    """Make the plan of what is wanted, and go to its page."""
+    record = pages.browser(request).record(form.get("deployment") or "-")
+    consents = {name: name in form for name in ("to", "force", "delete_data")}
+    wish = Wish(form.get("command", ""), record.deployment_id, **consents)
+    try:
+        offer = _actions(request).offer(wish, record)
+    except ProjectError as error:
+        return _refused(request, error, wish, error.hint or "")
+    return RedirectResponse("/plan?" + urlencode({"digest": offer.digest}), 303)
+
+
+def planned(request: Request) -> Response:
+    """A plan, and what has to be confirmed before it is executed."""
+    if not request.state.visitor.acts:
+        return _forbidden(request)
+    return _shown(request, _actions(request).offered(request.query_params.get("digest", "")))
+
+
+def _shown(request: Request, offer: Offer, status: int = 200, problem: str = "") -> Response:
+    shown = views.plan(offer.plan)
+    return pages.render(
+        request, "plan.html", status, wish=offer.wish, digest=offer.digest, problem=problem, **shown
+    )
+
+
+def execute(request: Request, form: Form) -> Response:
+    """Execute a plan as it was shown, and go to its deployment."""
+    offer = _actions(request).offered(form.get("digest", ""))
+    if form.get("confirm", "").strip() != offer.plan.project:
+        return _shown(request, offer, 400, f"Nothing was done: that is not {offer.plan.project}.")
+    try:
+        name = _actions(request).agree(offer, request.state.visitor.person)
+    except ProjectError as error:
+        return _refused(request, error, offer.wish, "Make the plan again, and look at it.")
+    return RedirectResponse("/deployment?" + urlencode({"id": name}), 303)
+
+
+def _refused(request: Request, error: ProjectError, wish: Wish, hint: str) -> Response:
+    """Why a plan is not made, or not executed any more, and the way to a new one."""
+    return pages.render(
+        request, "refused.html", 409, text=str(error), problems=error.problems, hint=hint, wish=wish
+    )
+
+
+def project(request: Request) -> Response:
+    """One project on one cluster: how it was deployed last, and what others have changed since."""
+    asked = {name: request.query_params.get(name, "") for name in ("cluster", "project", "namespace")}
+    found = pages.browser(request).timeline(size=1, **asked).records
+    if not found:
+        raise DeploymentNotFound("there is no such project")
+    now, record = datetime.now(UTC), found[0]
+    actions = _actions(request)
+    drift = views.drift(actions.drift(record), now)
+    acts = request.state.visitor.acts and actions.knows(record)
+    return pages.render(request, "project.html", **views.row(record, now), drift=drift, acts=acts)
+
+
+def check_drift(request: Request, form: Form) -> Response:
+    """Look for drift, and go back to the page of the project."""
+    record = pages.browser(request).record(form.get("deployment") or "-")
+    _actions(request).check_drift(record)
+    return RedirectResponse(views.project_link(record), 303)
