@@ -172,8 +172,7 @@ class Actions:
         """
         begun: Future[str] = Future()
         with self._guard:
-            if self.cancel.is_set():
-                raise StateError("this server is being stopped; nothing was changed")
+            self._refuse_stopped()
             job = self._pool.submit(self._execute, offer, person, begun)
             self._running.add(job)
         job.add_done_callback(self._running.discard)
@@ -196,9 +195,14 @@ class Actions:
             def go() -> None:
                 plan = approval.agreed(project, offer.saved).plan
                 _refuse_commands(plan, offer.wish)
+                self._refuse_stopped()
                 project.execute(plan, command=offer.wish.command, args=args)
 
             patiently(lambda: (project,), 0, go)
+
+    def _refuse_stopped(self) -> None:
+        if self.cancel.is_set():
+            raise StateError("this server is being stopped; nothing was changed")
 
     def _ended(self, job: Future[None]) -> None:
         if error := job.exception():

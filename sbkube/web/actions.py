@@ -32,7 +32,7 @@ def posted(
         if acting and not visitor.acts:
             return _forbidden(request)
         door, form = pages.door(request), await _form(request)
-        if door.forged.too_many:
+        if acting and door.forged.too_many:
             return _wrong(request, 429, "Too many wrong forms. Wait a minute.")
         if not door.sealed(visitor, form.get("seal", "")):
             return _wrong(request, 403, "This form was made for another session. Open its page again.")

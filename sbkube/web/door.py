@@ -23,6 +23,7 @@ SESSION_SECONDS = 12 * 3600
 TRIES, TRY_SECONDS = 10, 60.0  # so many wrong tokens in so many seconds, then none is looked at
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SESSIONS = 1000
+_NAME = 200  # characters of a name that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Tries:
 class Door:
     """Sessions live in memory: a restart ends them all. Safe for use from several threads.
 
-    `strangers` are wrong tokens at the sign-in, `forged` wrong seals of forms.
+    `strangers` are wrong tokens at the sign-in, `forged` wrong seals in the name of those who may act.
     """
 
     def __init__(self, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
@@ -147,7 +148,7 @@ class Door:
     def sealed(self, visitor: Visitor, seal: str) -> bool:
         """A form was made for this visitor, by us."""
         right = _same(seal, visitor.seal)
-        if not right:
+        if visitor.acts and not right:
             self.forged.add()
         return right
 
@@ -164,7 +165,10 @@ class Door:
 
     def _vouched(self, request: Request) -> str:
         name = request.headers.get(self._rules.identity_header, "") if self._rules.identity_header else ""
-        return "".join(filter(str.isprintable, name)) if name and self._trusted(_peer(request)) else ""
+        if not (name and self._trusted(_peer(request))):
+            return ""
+        text = name.encode("latin-1").decode("utf-8", "replace")  # headers are bytes, and proxies send UTF-8
+        return "".join(filter(str.isprintable, text))[:_NAME]
 
     def _trusted(self, peer: str) -> bool:
         if not peer:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from integration.conftest import Bench
 from integration.test_crash import _start, _until
-from integration.test_rollback_forms import data, deploy, edit
+from integration.test_rollback_forms import data, deploy, edit, web
 from shapes import configmap, deployment
 
 pytest.importorskip("starlette")
@@ -143,7 +143,7 @@ def test_a_rollback_is_shown_agreed_to_and_recorded(bench: Bench, api_server: Ht
         record = _record()
         assert (record.operator, record.command, record.parent) == ("ann<b>", "rollback", second)
         digest = (record.command_args or {})["plan"]
-        assert digest in page
+        assert digest in page and digest in shown
         assert "has deployed" in person.agree(page, bench.namespace, 409)
     assert bench.ok("state", "verify").code == 0
 
@@ -281,6 +281,15 @@ def test_another_cluster_and_another_project_are_refused(bench: Bench, serving: 
         person.plan(second, "delete", 400)
 
 
+def test_a_cluster_that_does_not_answer_is_said(bench: Bench, serving: Any) -> None:
+    second = _two(bench)
+    bench.config = bench.write(
+        "away", re.sub(r"https://[^\s\"]+", "https://127.0.0.1:1", bench.config.read_text())
+    )
+    with serving() as desk:
+        assert "Nothing was done" in desk.visitor().plan(second, status=503)
+
+
 def test_who_deploys_already_is_named(bench: Bench, api_server: HttpCluster, serving: Any) -> None:
     second = _two(bench)
     record, tracker = _record(), DeploymentTracker()
@@ -294,6 +303,45 @@ def test_who_deploys_already_is_named(bench: Bench, api_server: HttpCluster, ser
         assert _record().deployment_id == second
         person.ended(person.agree(page, bench.namespace))
     tracker.close()
+
+
+def test_a_release_goes_back(bench: Bench, api_server: HttpCluster, serving: Any) -> None:
+    web(bench, "one")
+    second = web(bench, "two")
+    with serving() as desk:
+        person = desk.visitor()
+        page = person.plan(second)
+        assert "helm rollback to revision 1 (now 2)" in page and "ConfigMap/web-page" in page
+        person.ended(person.agree(page, bench.namespace))
+    assert data(api_server, bench, "web-page") == {"greeting": "one"}
+
+
+def test_without_a_key_what_is_secret_cannot_be_agreed_to(
+    bench: Bench, postgres_url: str, monkeypatch: pytest.MonkeyPatch, serving: Any
+) -> None:
+    monkeypatch.setenv("SBKUBE_STATE_URL", postgres_url)
+    deploy(bench, configmap("a", x="1"))
+    plain = deploy(bench, configmap("a", x="2"))
+    with serving() as desk:
+        person = desk.visitor()
+        person.ended(person.agree(person.plan(plain), bench.namespace))
+        secret = deploy(bench, configmap("a", x="1"), SECRET | {"stringData": {"p": "swordfish-1"}})
+        refused = person.plan(secret, status=503)
+        assert "Nothing was done" in refused and "set SBKUBE_STATE_KEY" in refused
+
+
+def test_families_are_for_the_terminal(bench: Bench, serving: Any) -> None:
+    inner = {"apiVersion": "sbkube/v1", "metadata": {"name": "inner"}, "apps": {"none": {"type": "noop"}}}
+    bench.write("inner/sbkube.yaml", inner)
+    bench.write("m.yaml", [configmap("a", x="1")])
+    bench.project({})
+    project = (bench.folder / "sbkube.yaml").read_text().replace("apps: {}", "")
+    bench.write("sbkube.yaml", f"{project}phases: {{one: {{source: inner/sbkube.yaml}}}}\n")
+    bench.ok("apply", "-y")
+    with serving() as desk:
+        own = next(r for r in desk.client.app.state.browser.newest() if r.project == bench.namespace)
+        refused = desk.visitor().plan(own.deployment_id, status=409)
+        assert "has other projects or contexts in it" in refused and "command line" in refused
 
 
 def test_plans_with_commands_are_for_the_terminal(bench: Bench, serving: Any) -> None:

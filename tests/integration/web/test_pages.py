@@ -183,6 +183,8 @@ def test_an_identity_counts_only_from_a_proxy(client: TestClient, door: Door) ->
     with TestClient(client.app, "http://127.0.0.1", client=("10.1.2.3", 1)) as proxy:
         answer = proxy.get("/", headers=named)
         assert answer.status_code == 200 and "ann&lt;b&gt;" in answer.text
+        sent = {b"x-user": "Jörg\u202e".encode()}
+        assert "Sign out Jörg</button>" in proxy.get("/", headers=sent).text
 
 
 def test_the_cookie_stays_on_tls_where_a_proxy_ends_it(client: TestClient, door: Door) -> None:

@@ -64,7 +64,7 @@ def test_the_printed_address_opens_the_page_once(serving: Process) -> None:
     assert refused.value.code == 403
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it(serving: Process, number: int) -> None:
     document(serving.stdout)
     os.kill(serving.pid, number)
