@@ -90,7 +90,7 @@ def _actions(session: Session, targets: Sequence[str]) -> Actions:
         report(error, session.terminal, session.options.output)
 
     found: Actions = session.api.Actions(
-        targets or [session.target(None)],
+        [session.target(one) for one in targets or (None,)],
         namespace=session.options.namespace,
         environment=session.options.environment,
         where=session.where(),

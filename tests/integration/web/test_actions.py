@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -79,6 +79,7 @@ class Desk:
     client: TestClient
     door: Door
     actions: Actions
+    told: list[BaseException] = field(default_factory=list)
 
     def visitor(self, *, acts: bool = True, address: str = "127.0.0.1", **headers: str) -> Person:
         """Who has opened one of the addresses; none with `headers` of a proxy."""
@@ -94,17 +95,17 @@ def serving(bench: Bench) -> Iterator[Callable[[], Any]]:
 
     @contextmanager
     def made() -> Iterator[Desk]:
-        raised: list[BaseException] = []
+        told: list[BaseException] = []
         where = Where(kubeconfig=str(bench.config))
-        actions = Actions([str(bench.folder)], where=where, tell=raised.append)
+        actions = Actions([str(bench.folder)], where=where, tell=told.append)
         rules = Rules(proxies=("10.0.0.0/8",), identity_header="x-user", acting=True, actors=frozenset({"ann<b>"}))
         door, browser = Door(rules), open_browser(actions.state_url)
         app = application(browser, door, lambda acts: None, actions)
         with TestClient(app, "http://127.0.0.1:8384") as client:
-            yield Desk(client, door, actions)
+            yield Desk(client, door, actions, told)
         actions.close()
         browser.close()
-        assert raised == []
+        assert told == []
 
     yield made
 
@@ -401,6 +402,19 @@ def test_a_stop_leaves_what_can_be_gone_on_with(bench: Bench, api_server: HttpCl
         assert _record().status == "interrupted" and not desk.actions.busy
         assert "is being stopped" in person.agree(page, bench.namespace, 503)
         assert "Go on with it" in person.get("/deployment", id=_record().deployment_id)
+
+
+def test_what_ends_a_run_is_told_in_the_terminal(
+    bench: Bench, api_server: HttpCluster, serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SBKUBE_LOCK_SECONDS", "3")
+    cut_off = _cut_off(bench, api_server, "60")
+    with serving() as desk:
+        person = desk.visitor()
+        person.agree(person.plan(cut_off, "resume"), bench.namespace)
+        bench.ok("recover", "--break-lock", "-y")
+        _until(lambda: desk.told)
+        assert "lock was taken" in str(desk.told.pop())
 
 
 def test_a_run_that_fails_undoes_itself_without_commands(
