@@ -66,7 +66,8 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
         show_plan(session, masked, bodies=False)
     if must_ask:
         session.confirm(f"{run.command} on {plan.cluster}?")
-    with stopping(project.cancel, session.terminal.err, session.quit_now):
+    session.expect(masked)
+    with stopping(project.cancel, session.tell, session.quit_now):
         own = {"plan": run.approved, "scope": run.scope}
         args = arguments(session) | {name: value for name, value in own.items() if value}
         result = project.execute(plan, command=run.command, args=args)
@@ -85,11 +86,13 @@ def run_hooks(
     plan = project.plan_hooks(apps, stages)
     if plan is None:
         return 0
-    with stopping(project.cancel, session.terminal.err, session.quit_now):
+    masked = project.masked(plan)
+    session.expect(masked)
+    with stopping(project.cancel, session.tell, session.quit_now):
         result = project.execute(plan, command=command, args=arguments(session))
     if result.exit_code:
         session.stop_progress()
-        _finish(session, project.masked(plan), result, Run(command))
+        _finish(session, masked, result, Run(command))
     return int(result.exit_code)
 
 
@@ -185,12 +188,15 @@ def _one_by_one(session: Session, shown: Sequence[tuple[Member, Plan, Plan]], ru
 
     code, contents = 0, []
     masked = {id(plan): shown_plan for _, plan, shown_plan in shown}
-    cancel = shown[0][0].project.cancel
+    cancel, coming = shown[0][0].project.cancel, iter(shown)
     args = arguments(session) | ({"scope": run.scope} if run.scope else {})
-    with stopping(cancel, session.terminal.err, session.quit_now):
+    session.expect(next(coming)[2])
+    with stopping(cancel, session.tell, session.quit_now):
         plans = [(member, plan) for member, plan, _ in shown]
         for done in carry_out_together(plans, command=run.command, args=args):
             session.stop_progress()
+            if following := next(coming, None):
+                session.expect(following[2])
             code = code or int(done.result.exit_code)
             contents.append(_content(masked[id(done.plan)], done.result))
             if session.human:
@@ -215,7 +221,8 @@ def _tell(session: Session, result: Any) -> None:
         return
     from sbkube.report import run as report
 
-    session.terminal.out(report.render(result.record, ink=session.ink))
+    terminal = session.terminal
+    terminal.out(report.render(result.record, ink=session.ink, width=terminal.width, rows=terminal.rows))
     if result.rollback:
         session.terminal.out(report.undone(result.rollback.record, result.rollback.reason, ink=session.ink))
 

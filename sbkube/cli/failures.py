@@ -31,7 +31,7 @@ def report(error: BaseException, terminal: Terminal, form: str) -> int:
     if form in ("json", "yaml", "llm"):
         from sbkube.report import machine
 
-        terminal.out(machine.encode(machine.error(known), form))
+        terminal.out(machine.encode(machine.error(known), form), raw=True)
         return known.exit_code
     from sbkube.report import failure
 

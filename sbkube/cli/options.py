@@ -70,6 +70,28 @@ def _common() -> list[click.Option]:
     ]
 
 
+# What commands do that may take more than a moment; those that are not here answer at once, or run on and on.
+_TAKES_TIME: Mapping[str, str] = {
+    **dict.fromkeys(("apply", "deploy", "diff", "plan", "adopt", "upgrade", "rollback", "delete"), "planning"),
+    **dict.fromkeys(("destroy", "resume"), "planning"),
+    **dict.fromkeys(("status", "drift", "recover", "doctor", "state rebuild"), "looking at the cluster"),
+    **dict.fromkeys(("build", "template"), "rendering"),
+    **dict.fromkeys(("history", "show", "state info"), "reading the record"),
+    "prepare": "fetching",
+    "validate": "checking",
+    "check-updates": "looking for newer charts",
+    "init": "looking around",
+    "migrate": "translating",
+    "sandbox up": "starting the sandbox",
+    "sandbox down": "stopping the sandbox",
+    "sandbox reset": "stopping the sandbox",
+    "state upgrade": "upgrading the database",
+    "state verify": "verifying the record",
+    "state prune": "looking for what may go",
+    "state rekey": "encrypting anew",
+    "state export": "exporting",
+    "state import": "importing",
+}
 _NAMES = tuple(Options.__dataclass_fields__)
 
 
@@ -119,7 +141,13 @@ class Command(click.Command):
             raise click.UsageError(f"{ctx.info_name} has no output format {options.output!r}")
         own = {name: value for name, value in ctx.params.items() if name not in (*_NAMES, "phases")}
         assert self.callback is not None
-        return self.callback(make(options), **own)
+        session = make(options)
+        if what := _TAKES_TIME.get(ctx.command_path.partition(" ")[2]):
+            session.begin(what)
+        try:
+            return self.callback(session, **own)
+        finally:
+            session.stop_progress()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The command's own options first."""

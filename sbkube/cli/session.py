@@ -5,18 +5,21 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from sbkube.cli.options import Options
 from sbkube.report.ink import Ink, wants_colour
+from sbkube.report.layout import flow
 
 if TYPE_CHECKING:
     from sbkube.api import Project, Records, Where
     from sbkube.api.family import Member
     from sbkube.models.outcome import Event
+    from sbkube.models.plan import Plan
+    from sbkube.report.live import Live
     from sbkube.report.progress import Progress
 
 PROJECT_FILES = ("sbkube.yaml", "sbkube.yml")
@@ -30,29 +33,49 @@ class Terminal:
         self.left = False  # nobody reads standard output any more
         self.ink = Ink(wants_colour(stdout, environ))
         self.error_ink = Ink(wants_colour(stderr, environ))
+        self.live: Live | None = None  # what is drawn at the bottom
+
+    def size(self, stream: TextIO) -> tuple[int, int]:
+        """Columns and rows of a stream's terminal, 80 and 24 where there is none; `COLUMNS` wins."""
+        try:
+            columns, rows = os.get_terminal_size(stream.fileno())
+        except (OSError, ValueError):
+            columns, rows = 80, 24
+        given = self.environ.get("COLUMNS") or ""
+        return (int(given) if given.isdigit() else columns) or 80, rows or 24
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, 80 where there is none; `COLUMNS` wins."""
-        if (self.environ.get("COLUMNS") or "").isdigit():
-            return int(self.environ["COLUMNS"])
-        try:
-            return os.get_terminal_size(self.stdout.fileno()).columns or 80
-        except (OSError, ValueError):
-            return 80
+        """Columns of standard output."""
+        return self.size(self.stdout)[0]
 
-    def out(self, text: str) -> None:
-        """A text on standard output."""
-        self._write(text, self.stdout, newline=not text.endswith("\n"))
+    @property
+    def rows(self) -> int:
+        """Rows of the terminal that standard output is, 0 where it is none."""
+        return self.size(self.stdout)[1] if self.stdout.isatty() else 0
+
+    @property
+    def draws(self) -> bool:
+        """Standard error is a terminal that lines can be drawn on again and again; a log in CI is none."""
+        env = self.environ
+        return self.stderr.isatty() and env.get("TERM") != "dumb" and env.get("CI", "") in ("", "0", "false")
+
+    def out(self, text: str, *, raw: bool = False) -> None:
+        """A text on standard output; on a terminal lines are broken between words, except for `raw` documents."""
+        self._write(text if raw else self._flowing(text, self.stdout), self.stdout, text.endswith("\n"))
 
     def err(self, text: str) -> None:
         """A line on standard error."""
-        self._write(text, self.stderr)
+        self._write(self._flowing(text, self.stderr), self.stderr)
 
-    def _write(self, text: str, stream: TextIO, *, newline: bool = True) -> None:
+    def _flowing(self, text: str, stream: TextIO) -> str:
+        return flow(text, self.size(stream)[0]) if stream.isatty() else text
+
+    def _write(self, text: str, stream: TextIO, ended: bool = False) -> None:
         """Whoever read this may have left, or the terminal is closed: the work goes on all the same."""
         try:
-            click.echo(text, file=stream, nl=newline, color=True)
+            with self.live.aside() if self.live else nullcontext():
+                click.echo(text, file=stream, nl=not ended, color=True)
         except OSError as error:
             if error.errno not in (errno.EPIPE, errno.EIO):
                 raise
@@ -161,25 +184,54 @@ class Session:
         their clusters may be looked at."""
         return project.family(self.options.apps, connected=connected)
 
+    @property
+    def progress(self) -> Progress:
+        """What shows how far things are."""
+        if self._progress is None:
+            self._progress = self._make_progress()
+        return self._progress
+
+    def begin(self, what: str) -> None:
+        """Something begins that may take a while."""
+        if not self.options.quiet and self.terminal.draws:
+            self.progress.begin(what)
+
+    def expect(self, plan: Plan) -> None:
+        """This plan is executed next; masked, because what it does is shown."""
+        if not self.options.quiet:
+            self.progress.expect(plan)
+
+    def tell(self, text: str) -> None:
+        """A remark in the middle of a run; a signal handler may make one too."""
+        if self._progress is None:
+            self.terminal.err(text)
+        else:
+            self._progress.tell(text)
+
     def listen(self, event: Event) -> None:
         """Show an event as it happens."""
         if self.options.quiet:
             return
-        if self._progress is None:
-            self._progress = self._make_progress()
         with suppress(OSError):  # what cannot be shown must not stop a run
-            self._progress(event)
+            self.progress(event)
 
     def _make_progress(self) -> Progress:
         from datetime import UTC, datetime
 
         from sbkube.report.progress import LiveProgress, PlainProgress
 
-        terminal = self.terminal
-        drawn = terminal.stderr.isatty() and terminal.environ.get("TERM") != "dumb"
-        if self.human and drawn and not self.options.verbose:
-            return LiveProgress(terminal.stderr, lambda: datetime.now(UTC))
-        return PlainProgress(terminal.err, terminal.error_ink, verbose=self.options.verbose)
+        terminal, verbose = self.terminal, self.options.verbose
+        if not terminal.draws:
+            return PlainProgress(terminal.err, terminal.error_ink, verbose=verbose)
+        live = LiveProgress(
+            terminal.stderr,
+            lambda: datetime.now(UTC),
+            terminal.error_ink,
+            lambda: terminal.size(terminal.stderr),
+            verbose=verbose,
+        )
+        terminal.live = live.live
+        return live
 
     def stop_progress(self) -> None:
         """Leave the terminal as it was found."""
@@ -201,14 +253,21 @@ class Session:
             stream.flush()
         os._exit(code)
 
-    def emit(self, command: str, content: Callable[[], Mapping[str, Any]], text: Callable[[], str]) -> None:
-        """The one answer of a command: text for people, or one document for programs."""
+    def emit(
+        self, command: str, content: Callable[[], Mapping[str, Any]], text: Callable[[], str], *, raw: bool = False
+    ) -> None:
+        """The one answer of a command: text for people, or one document for programs. `raw` text is for programs
+        too: its lines stay as they are."""
         if self.human:
-            self.terminal.out(text())
+            shown = text()
+            self.stop_progress()
+            self.terminal.out(shown, raw=raw)
             return
         from sbkube.report import machine
 
-        self.terminal.out(machine.encode(machine.document(command, content()), self.options.output))
+        encoded = machine.encode(machine.document(command, content()), self.options.output)
+        self.stop_progress()
+        self.terminal.out(encoded, raw=True)
 
     def say(self, text: str) -> None:
         """A remark beside the answer: on standard output for people, else on standard error."""
@@ -222,6 +281,7 @@ class Session:
             return
         from sbkube.errors import PlanRefused, UsageError
 
+        self.stop_progress()
         if not self.terminal.stdin.isatty():
             raise UsageError(
                 "this needs a confirmation and there is no terminal to ask at",

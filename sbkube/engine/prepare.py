@@ -289,6 +289,7 @@ class Preparation:
         return digest if digest.startswith("git:") else self.world.ledger.fingerprint({"digest": digest})
 
     def _app_plan(self, app: DesiredApp, changes: Sequence[Change], operations: tuple[Operation, ...]) -> AppPlan:
+        self.world.emit("app.compared", app=app.spec.name, data={"of": len(self.wanted)})
         release = f"{app.release.spec.namespace}/{app.release.spec.name}" if app.release else ""
         return AppPlan(
             name=app.spec.name,

@@ -118,8 +118,15 @@ class Waiter:
 
     def _progress(self, operation: Operation, pending: Mapping[ResourceKey, Health]) -> None:
         key, health = next(iter(pending.items()))
-        text = health.message or health.reason
-        self._world.emit("wait.progress", app=operation.app, subject=str(key), status=health.status, message=text)
+        why = {str(waiting): of.message or of.reason for waiting, of in pending.items()}
+        self._world.emit(
+            "wait.progress",
+            app=operation.app,
+            subject=str(key),
+            status=health.status,
+            message=why[str(key)],
+            data=why,
+        )
 
     def _failure(
         self, operation: Operation, failed: ResourceKey | None, pending: Mapping[ResourceKey, Health], started: Any

@@ -67,7 +67,9 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Event:
     """A message while something runs. `kind` is a stable word: `deployment.started`, `app.started`,
-    `operation.started`, `operation.ended`, `wait.progress`, `app.ended`, `deployment.ended`, `warning`."""
+    `operation.started`, `operation.ended`, `wait.progress`, `app.ended`, `deployment.ended`, `warning`; while
+    planning `app.compared`, whose `data` says of how many. The `data` of `wait.progress` has a line for each
+    object that is not ready."""
 
     kind: str
     time: datetime

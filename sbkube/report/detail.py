@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,41 +17,61 @@ from sbkube.models.deployment_state import (
 from sbkube.models.outcome import OpState
 from sbkube.plan.sensitive import sensitive_paths
 from sbkube.report.diff import unified
-from sbkube.report.history import STYLES, changes, word
+from sbkube.report.history import changes, word
 from sbkube.report.ink import Ink
-from sbkube.report.layout import between, clip, indent, moment, plural
+from sbkube.report.layout import between, clip, indent, moment, near, plural
 from sbkube.report.masking import masked_pair
-
-_STATES = {
-    OpState.APPLIED: ("✓", "green"),
-    OpState.FAILED: ("✗", "red"),
-    OpState.INTENDED: ("…", "yellow"),
-    OpState.SUPERSEDED: ("»", "dim"),
-    OpState.ABANDONED: ("-", "dim"),
-}
+from sbkube.report.theme import DEPLOYMENTS, EVENTS, OPERATIONS
 
 
-def render(detail: DeploymentDetail, *, ink: Ink, diffs: bool = False, hidden: Sequence[str] = ()) -> str:
+def render(
+    detail: DeploymentDetail, *, ink: Ink, diffs: bool = False, width: int = 80, hidden: Sequence[str] = ()
+) -> str:
     """The whole report; `diffs` adds what changed in every object, without secret values: those that the
-    deployment calls sensitive, and those at `hidden` paths."""
+    deployment calls sensitive, and those at `hidden` paths. Without it, what went well is counted where it is
+    much."""
     hidden = (*sensitive_paths(detail.deployment.config_snapshot), *hidden)
-    parts = [_head(detail.deployment, ink)]
+    parts = [_head(detail, ink, width)]
+    fold = len(detail.resources) > _MANY and not diffs
     for app in detail.apps:
-        lines = [_app(app, ink)]
+        lines = [_app(app, detail, ink, width)]
         lines += [_release(r, ink) for r in detail.releases if r.app_name == app.app_name]
-        for record in detail.resources:
-            if record.app_name == app.app_name:
-                lines += _resource(record, ink, diffs, hidden)
+        own = [record for record in detail.resources if record.app_name == app.app_name]
+        well = [record for record in own if fold and record.state is OpState.APPLIED]
+        lines += _counted(well, ink)
+        for record in own:
+            if record not in well:
+                lines += _resource(record, app.namespace, ink, diffs, hidden)
         parts.append("\n".join(lines))
     if kept := evidence(detail.events, ink, whole=diffs):
         parts.append(kept)
     return "\n\n".join(parts)
 
 
-def _head(record: DeploymentRecord, ink: Ink) -> str:
+def _counted(records: Sequence[ResourceRecord], ink: Ink) -> list[str]:
+    """`✓ 9 ConfigMap, 1 Deployment created`, a line for each thing that was done."""
+    kinds: dict[str, Counter[str]] = {}
+    for record in records:
+        kinds.setdefault(did(record), Counter())[record.key.kind] += 1
+    mark, style = OPERATIONS[OpState.APPLIED]
+    listed = {done: ", ".join(f"{count} {kind}" for kind, count in found.items()) for done, found in kinds.items()}
+    return [f"  {ink.paint(f'{mark} {what}', style)}  {ink.dim(done)}" for done, what in listed.items()]
+
+
+def in_short(message: str, detail: DeploymentDetail, width: int) -> str:
+    """An error in one line where the evidence tells all of it, else as it is."""
+    told = any(event.message == message for event in detail.events)
+    return clip(message.partition("\n")[0], max(width, 30)) if told else message
+
+
+def _head(detail: DeploymentDetail, ink: Ink, width: int) -> str:
+    record = detail.deployment
     lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
     for name, value in facts(record):
-        lines.append(f"  {ink.dim(f'{name:<10}')}{ink.red(value) if name == 'error' else value}")
+        if name == "error":
+            told = any(value.endswith(event.message) for event in detail.events)
+            value = ink.red(clip(value, max(width - 12, 30)) if told else value)
+        lines.append(f"  {ink.dim(f'{name:<10}')}{value}")
     return "\n".join(lines)
 
 
@@ -90,15 +111,17 @@ def _source(origin: Mapping[str, Any]) -> str:
     return f"{str(origin['commit'])[:12]}{branch}{remote}{changed}"
 
 
-def _app(app: AppDeploymentRecord, ink: Ink) -> str:
+def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink, width: int) -> str:
     took = between(app.started_at, app.ended_at)
     where = ink.dim(f"{app.app_type} in {app.namespace}" if app.namespace else app.app_type)
     line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(took)}" if took else "")
-    return line + (f"\n  {ink.paint(app.error_message, STYLES[app.status])}" if app.error_message else "")
+    if not app.error_message:
+        return line
+    return f"{line}\n  {ink.paint(in_short(app.error_message, detail, width - 2), DEPLOYMENTS[app.status][1])}"
 
 
 def _release(record: HelmReleaseRecord, ink: Ink) -> str:
-    mark, style = _STATES[record.state]
+    mark, style = OPERATIONS[record.state]
     text = f"{mark} release {record.namespace}/{record.release_name}: {record.chart} {record.chart_version}"
     took = between(record.started_at, record.ended_at)
     line = f"  {ink.paint(text.rstrip(), style)}, revision {revisions(record)}  {ink.dim(took)}".rstrip()
@@ -120,12 +143,12 @@ def why(record: ResourceRecord | HelmReleaseRecord) -> str:
     return message if reason and reason in message else f"{reason}: {message}".strip(": ")
 
 
-def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[str]) -> list[str]:
-    mark, style = _STATES[record.state]
+def _resource(record: ResourceRecord, home: str, ink: Ink, diffs: bool, hidden: Sequence[str]) -> list[str]:
+    mark, style = OPERATIONS[record.state]
     took = between(record.started_at, record.ended_at)
     source = f"  {record.source_file}:{record.source_line}" if record.source_file and record.source_line else ""
     facts = f"{did(record)}{f'  {took}' if took else ''}{source}"
-    lines = [f"  {ink.paint(f'{mark} {record.key}', style)}  {ink.dim(facts)}"]
+    lines = [f"  {ink.paint(f'{mark} {near(record.key, home)}', style)}  {ink.dim(facts)}"]
     lines[0] += _why(record, ink)
     if record.missing_key:
         lines.append(ink.yellow("      its images are encrypted with a key that is not here"))
@@ -135,6 +158,7 @@ def _resource(record: ResourceRecord, ink: Ink, diffs: bool, hidden: Sequence[st
     return lines
 
 
+_MANY = 60  # operations: where there are more, what went well is counted, not listed
 _LINES, _COLUMNS = 20, 300  # of what a command or a pod said
 
 # Verbs whose images do not tell what was done.
@@ -170,6 +194,11 @@ def _why(record: ResourceRecord | HelmReleaseRecord, ink: Ink) -> str:
     return f"\n      {ink.red(text)}" if text else ""
 
 
+def _named(event: EventRecord) -> tuple[str, ...]:
+    """What an event is about, where its words tell that already."""
+    return (event.subject,) if event.subject in event.message else ()
+
+
 def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) -> str:
     """Warnings, output of commands and failure evidence that were kept, oldest first, or nothing.
 
@@ -180,9 +209,9 @@ def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) ->
     lines = [ink.bold("Evidence") + ink.dim(f"  ({plural(len(events), 'message')})")]
     for event in events:
         stamp = event.created_at.astimezone().strftime("%H:%M:%S")
-        subject = event.subject if event.subject and not event.message.startswith(event.subject) else ""
+        subject = event.subject if event.subject not in (event.app_name, *_named(event)) else ""
         text = f"{subject}: {event.message}" if subject else event.message
-        style = {"warning": "yellow", "command.output": "dim"}.get(event.kind, "red")
+        style = EVENTS.get(event.kind, "red")
         lines.append(
             f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
         )

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sbkube.models.drift import AppDrift, DriftReport, DriftState, ObjectDrift, ReleaseDrift
 from sbkube.models.plan import FieldChange
 from sbkube.report.ink import Ink
-from sbkube.report.layout import clip, plural
+from sbkube.report.layout import clip, near, plural
 from sbkube.report.masking import masked_field
 from sbkube.report.status import cluster_line
-
-MARKS: Mapping[DriftState, tuple[str, str]] = {
-    DriftState.CHANGED: ("~", "yellow"),
-    DriftState.MISSING: ("-", "red"),
-    DriftState.REPLACED: ("±", "red"),
-    DriftState.UNKNOWN: ("?", "dim"),
-}
+from sbkube.report.theme import DRIFT
 
 
 def render(report: DriftReport, *, ink: Ink) -> str:
     """One block per app that was changed, and one line that sums up."""
     head = f"{ink.bold(report.project)} in namespace {report.namespace} on {cluster_line(report.cluster)}"
-    parts = [head, *(_app(app, ink) for app in report.apps if app.objects or app.releases)]
+    parts = [head, *(_app(app, report.namespace, ink) for app in report.apps if app.objects or app.releases)]
     return "\n\n".join([*parts, summary(report, ink)])
 
 
@@ -38,16 +31,16 @@ def summary(report: DriftReport, ink: Ink) -> str:
     return ink.yellow(f"drift: {changed} not as we left it") + rest
 
 
-def _app(app: AppDrift, ink: Ink) -> str:
+def _app(app: AppDrift, home: str, ink: Ink) -> str:
     lines = [ink.bold(app.name)]
     for release in app.releases:
-        mark, style = MARKS[release.state]
+        mark, style = DRIFT[release.state]
         lines.append("  " + ink.paint(f"{mark} release {release.namespace}/{release.name}", style))
         lines += [f"      {note}" for note in release.notes]
     for item in app.objects:
-        mark, style = MARKS[item.state]
+        mark, style = DRIFT[item.state]
         note = ink.dim(f"  {item.note}") if item.note else ""
-        lines.append(f"  {ink.paint(f'{mark} {item.key}', style)}{note}")
+        lines.append(f"  {ink.paint(f'{mark} {near(item.key, home)}', style)}{note}")
         lines += [f"      {line}" for line in fields(item, ink)]
     return "\n".join(lines)
 

@@ -8,33 +8,29 @@ from datetime import datetime
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.report.ink import Ink
 from sbkube.report.layout import age, between, columns
+from sbkube.report.theme import DEPLOYMENTS
 
-STYLES: Mapping[DeploymentStatus, str] = {
-    DeploymentStatus.SUCCESS: "green",
-    DeploymentStatus.FAILED: "red",
-    DeploymentStatus.PARTIALLY_FAILED: "red",
-    DeploymentStatus.ROLLED_BACK: "yellow",
-    DeploymentStatus.INTERRUPTED: "yellow",
-    DeploymentStatus.IN_PROGRESS: "cyan",
-    DeploymentStatus.PENDING: "dim",
-}
 _HEAD = ("ID", "STATUS", "COMMAND", "PROJECT", "CLUSTER", "AGE", "TOOK", "CHANGES")
 
 
 def word(status: DeploymentStatus, ink: Ink) -> str:
     """The status in its colour, as people write it."""
     text = "partly failed" if status is DeploymentStatus.PARTIALLY_FAILED else status.value.replace("_", " ")
-    return ink.paint(text, STYLES[status])
+    return _painted(text, status, ink)
+
+
+def _painted(text: str, status: DeploymentStatus, ink: Ink) -> str:
+    return ink.paint(text, DEPLOYMENTS[status][1])
 
 
 def fate(record: DeploymentRecord, ink: Ink) -> str:
     """The status, and whether it was rolled back since: `rolled back`, or `failed, undone`."""
     if not record.rolled_back_by:
-        resumed = f", {ink.paint('resumed', STYLES[DeploymentStatus.SUCCESS])}" if record.resumed_by else ""
+        resumed = f", {_painted('resumed', DeploymentStatus.SUCCESS, ink)}" if record.resumed_by else ""
         return word(record.status, ink) + resumed
     if record.status is DeploymentStatus.SUCCESS:
         return word(DeploymentStatus.ROLLED_BACK, ink)
-    return f"{word(record.status, ink)}, {ink.paint('undone', STYLES[DeploymentStatus.ROLLED_BACK])}"
+    return f"{word(record.status, ink)}, {_painted('undone', DeploymentStatus.ROLLED_BACK, ink)}"
 
 
 def changes(counts: Mapping[str, int]) -> str:

@@ -3,25 +3,79 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from sbkube.report.ink import Ink
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+_TOKEN = re.compile(_ESCAPE.pattern + "|.", re.DOTALL)
+# What stands before the words of a line: spaces, marks with a space behind them, colours.
+_LEAD = re.compile(r"(?:\x1b\[[0-9;]*m| |[|*!→●◐◌✓✗»…+~±=?-](?=(?:\x1b\[[0-9;]*m)* ))*")
+_LABEL = re.compile(r"\S{1,16}  +(?=\S)")  # a name with a column of its own: the rest stays beside it
 _GAP = "  "
 
 
 def visible(text: str) -> int:
-    """Columns that a text takes, colours not counted."""
-    return len(_ESCAPE.sub("", text))
+    """Columns that a text takes on a terminal: colours and joined marks take none, wide characters two."""
+    plain = _ESCAPE.sub("", text)
+    return len(plain) if plain.isascii() else sum(map(_width, plain))
+
+
+def _width(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def clip(text: str, width: int) -> str:
     """At most `width` columns, ending in `…` where something was cut. Cut text loses its colours."""
     if visible(text) <= width:
         return text
-    return _ESCAPE.sub("", text)[: max(0, width - 1)] + "…"
+    return _fitting(_ESCAPE.sub("", text), max(0, width - 1)) + "…"
+
+
+def _fitting(text: str, width: int) -> str:
+    """As much of the beginning as takes no more than `width` columns."""
+    for token in _TOKEN.finditer(text):
+        width -= visible(token[0])
+        if width < 0:
+            return text[: token.start()]
+    return text
+
+
+def flow(text: str, width: int) -> str:
+    """The text with every line that is wider than `width` broken between words, and the rest below its first
+    words. A word that is wider than a line is broken too. 0 leaves everything as it is."""
+    if not width:
+        return text
+    lines = (line if visible(line) <= width else "\n".join(_broken(line, width)) for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def _broken(line: str, width: int) -> Iterator[str]:
+    lead = _LEAD.match(line)
+    left = lead[0] if lead else ""
+    label = _LABEL.match(line, len(left))
+    inner = " " * min(visible(left + label[0] if label else left) or 2, width // 3)
+    for piece in _pieces(line[len(left) :], width - len(inner)):
+        room = width - visible(left)
+        if visible(piece.rstrip()) > room:
+            yield left.rstrip()
+            left, piece = inner, piece.lstrip()
+        left += piece
+    yield left.rstrip()
+
+
+def _pieces(text: str, width: int) -> Iterator[str]:
+    """Words with the space behind them, none of them wider than `width`."""
+    for word in re.findall(r"\S+\s*|\s+", text):
+        while visible(word.rstrip()) > width:
+            part = _fitting(word, width)
+            yield part
+            word = word[len(part) :]
+        yield word
 
 
 def columns(
@@ -86,6 +140,11 @@ def moment(value: datetime | None) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 object`, `2 objects`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def near(key: object, home: str) -> str:
+    """An object's name; without its namespace where that is `home`, which is told already."""
+    return str(key).removesuffix(f" in {home}")
 
 
 def indent(text: str, by: str = "  ") -> str:

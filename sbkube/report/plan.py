@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sbkube.models.command import Command
 from sbkube.models.plan import AppPlan, Cause, Change, Effect, FieldChange, Operation, Plan, Verb
 from sbkube.report.diff import unified
 from sbkube.report.ink import Ink
-from sbkube.report.layout import clip, indent
+from sbkube.report.layout import clip, indent, near, plural
 from sbkube.report.masking import masked_field, masked_pair
+from sbkube.report.theme import EFFECTS
 
-MARKS: Mapping[Effect, tuple[str, str]] = {
-    Effect.CREATE: ("+", "green"),
-    Effect.CHANGE: ("~", "yellow"),
-    Effect.DELETE: ("-", "red"),
-    Effect.RECREATE: ("±", "red"),
-    Effect.UNKNOWN: ("?", "yellow"),
-    Effect.UNCHANGED: ("=", "dim"),
-}
 _ALWAYS = (Effect.CREATE, Effect.CHANGE, Effect.DELETE)
 _WORDS = {Effect.UNCHANGED: "unchanged", Effect.UNKNOWN: "unknown"}
 
 
+_MANY = 60  # changes: more new objects than these are counted, not listed
+_OFTEN = 3  # times: a note that more objects share is told once, at the end
+
+
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """How much of a plan to show: `bodies` of created and deleted objects, objects that stay `unchanged`."""
+    """How much of a plan to show: `bodies` of created and deleted objects, objects that stay `unchanged`. `fold`
+    counts new objects per app; `notes` are told elsewhere."""
 
     ink: Ink = field(default_factory=Ink)
     bodies: bool = False
     unchanged: bool = False
+    fold: bool = False
+    notes: frozenset[str] = frozenset()
 
 
 def render(plan: Plan, view: PlanView) -> str:
     """The whole plan. Images must be masked already; those of Secrets are masked again."""
     ink = view.ink
+    notes = Counter(change.note for app in plan.apps for change in app.changes if change.note)
+    often = {note: count for note, count in notes.items() if count > _OFTEN}
+    many = sum(c.effect is not Effect.UNCHANGED for app in plan.apps for c in app.changes) > _MANY
+    view = replace(view, fold=many and not view.bodies, notes=frozenset(often))
     parts = [f"{ink.bold(title(plan))} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
     parts += [text for app in plan.apps if (text := _app(app, view))]
+    if often:
+        parts.append("\n".join(ink.dim(f"{plural(count, 'object')}: {note}") for note, count in often.items()))
     if plan.warnings:
         parts.append("\n".join(ink.yellow(f"! {warning}") for warning in plan.warnings))
     parts.append(ink.bold("Plan: ") + summary(plan, ink))
@@ -60,7 +67,7 @@ def summary(plan: Plan, ink: Ink | None = None) -> str:
         count = counts[effect.value]
         if count or effect in _ALWAYS or effect is Effect.UNCHANGED:
             text = f"{count} {_WORDS.get(effect) or f'to {effect.value}'}"
-            parts.append(ink.paint(text, MARKS[effect][1]) if count else ink.dim(text))
+            parts.append(ink.paint(text, EFFECTS[effect][1]) if count else ink.dim(text))
     return ", ".join(parts)
 
 
@@ -70,13 +77,24 @@ def _app(app: AppPlan, view: PlanView) -> str:
     if not shown and not steps and not app.notes:
         return ""
     lines = [_app_title(app, view.ink), *(f"  {line}" for line in steps)]
+    new = [change for change in shown if view.fold and change.effect is Effect.CREATE]
+    if new:
+        lines.append(_counted(new, view.ink))
     for change in shown:
-        lines += _change(change, view)
+        if not (view.fold and change.effect is Effect.CREATE):
+            lines += _change(change, app, view)
     if (rest := len(app.changes) - len(shown)) and shown:
         lines.append(view.ink.dim(f"  = {rest} unchanged"))
     if app.notes:
         lines.append(view.ink.dim(indent(app.notes.strip(), "  | ")))
     return "\n".join(lines)
+
+
+def _counted(new: Sequence[Change], ink: Ink) -> str:
+    """`+ 9 ConfigMap, 1 Deployment`."""
+    mark, style = EFFECTS[Effect.CREATE]
+    kinds = Counter(change.key.kind for change in new)
+    return "  " + ink.paint(f"{mark} {', '.join(f'{count} {kind}' for kind, count in kinds.items())}", style)
 
 
 def _app_title(app: AppPlan, ink: Ink) -> str:
@@ -113,11 +131,12 @@ def _command(op: Operation) -> str:
     return f"{hook}{clip(command.title, 90)}"
 
 
-def _change(change: Change, view: PlanView) -> list[str]:
-    ink, (mark, style) = view.ink, MARKS[change.effect]
+def _change(change: Change, app: AppPlan, view: PlanView) -> list[str]:
+    ink, (mark, style) = view.ink, EFFECTS[change.effect]
     source = ink.dim(f"  {change.source}") if change.source and change.effect is not Effect.UNCHANGED else ""
-    note = ink.dim(f"  {change.note}") if change.note else ""
-    lines = [f"  {ink.paint(f'{mark} {change.key}', style)}{note}{source}"]
+    note = ink.dim(f"  {change.note}") if change.note and change.note not in view.notes else ""
+    key = near(change.key, app.release.partition("/")[0] or app.namespace)
+    lines = [f"  {ink.paint(f'{mark} {key}', style)}{note}{source}"]
     if change.effect in (Effect.CHANGE, Effect.RECREATE) or (
         view.bodies and change.effect is not Effect.UNCHANGED
     ):

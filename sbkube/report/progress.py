@@ -1,4 +1,4 @@
-"""What a run is doing right now: a small live table on a terminal, plain lines everywhere else.
+"""What a run is doing right now: a small live tree on a terminal, plain lines everywhere else.
 
 Both are listeners: they take events from any thread and must never stop a run.
 """
@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from sbkube.models.deployment_state import DeploymentStatus
 from sbkube.models.outcome import Event
+from sbkube.models.plan import Plan
+from sbkube.report.board import AppLine, Board, subject_of
 from sbkube.report.ink import Ink
-from sbkube.report.layout import between, duration
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.live import Live
-    from rich.spinner import Spinner
+from sbkube.report.layout import between, duration, flow
+from sbkube.report.live import Live
+from sbkube.report.theme import DEPLOYMENTS
+from sbkube.report.tree import Frame, spinner, tree
 
 _QUIET_REPEAT = 10.0  # seconds before a plain line repeats what an app still waits for
-_ENDED = {
-    "success": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "pending": ("-", "dim"),
-    "interrupted": ("!", "yellow"),
-}
+_PATIENCE = 0.6  # seconds that a command may take without a word
 
 
 class Progress(Protocol):
@@ -36,58 +30,23 @@ class Progress(Protocol):
     def __call__(self, event: Event) -> None:
         """Take one event."""
 
+    def begin(self, what: str) -> None:
+        """Something was begun that may take a while: `planning`, …"""
+
+    def count(self, done: int, total: int) -> None:
+        """How far that is."""
+
+    def show(self, text: str) -> None:
+        """Show this instead of what was shown before."""
+
+    def expect(self, plan: Plan) -> None:
+        """This plan is executed next."""
+
+    def tell(self, text: str) -> None:
+        """Say something beside all this; a signal handler may do so too."""
+
     def close(self) -> None:
-        """Leave the terminal as it was found."""
-
-
-def subject_of(operation: str) -> str:
-    """`Deployment/web` from an operation id `APP/VERB/KIND/NAMESPACE/NAME`."""
-    parts = operation.split("/")
-    return f"{parts[2]}/{parts[-1]}" if len(parts) >= 5 else operation
-
-
-@dataclass(slots=True)
-class AppLine:
-    """What is known of one app of the run."""
-
-    name: str
-    started: datetime
-    doing: str = ""
-    ended: datetime | None = None
-    status: str = ""
-    done: int = 0
-
-
-class Board:
-    """All apps of the run, from events; safe for use from several threads."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._apps: dict[str, AppLine] = {}
-
-    def take(self, event: Event) -> AppLine | None:
-        """Enter an event; gives the app's line back where it changed."""
-        if not event.app:
-            return None
-        with self._guard:
-            line = self._apps.setdefault(event.app, AppLine(event.app, event.time))
-            match event.kind:
-                case "operation.started":
-                    line.doing = subject_of(event.subject)
-                case "operation.ended":
-                    line.done += event.status == "applied"
-                case "wait.progress":
-                    line.doing = f"waiting for {event.subject}: {event.message}"
-                case "app.ended":
-                    line.ended, line.status, line.doing = event.time, event.status, event.message
-                case _:
-                    return line if event.kind == "app.started" else None
-            return line
-
-    def lines(self) -> list[AppLine]:
-        """All apps seen, in the order they were seen."""
-        with self._guard:
-            return list(self._apps.values())
+        """Leave the terminal as it was found; the next event may begin anew."""
 
 
 class PlainProgress:
@@ -111,8 +70,7 @@ class PlainProgress:
     def _text(self, event: Event, line: AppLine | None) -> str:
         ink = self._ink
         if event.kind == "warning":
-            where = event.app or event.subject
-            return ink.yellow(f"! {f'{where}: ' if where else ''}{event.message}")
+            return ink.yellow(_warning(event))
         if line is None:
             return ""
         if event.kind == "app.started":
@@ -120,10 +78,10 @@ class PlainProgress:
         if event.kind == "app.ended":
             return _ended_line(line, ink)
         if event.kind == "wait.progress":
-            return f"{event.app}: {line.doing}" if self._news(event, line.doing) else ""
+            text = f"waiting for {event.subject}: {event.message}"
+            return f"{event.app}: {text}" if self._news(event, text) else ""
         if event.kind == "operation.ended" and (self._verbose or event.status == "failed"):
-            text = f"{event.app}: {subject_of(event.subject)} {event.status}"
-            return text + (f": {event.message}" if event.message and event.status == "failed" else "")
+            return _operation(event)
         return ""
 
     def _news(self, event: Event, text: str) -> bool:
@@ -134,102 +92,124 @@ class PlainProgress:
         self._told[event.app] = (text, event.time)
         return True
 
+    def begin(self, what: str) -> None:
+        """Quick things need no line in a log."""
+
+    def count(self, done: int, total: int) -> None:
+        """Neither do parts of them."""
+
+    def show(self, text: str) -> None:
+        """Nothing can be shown instead of another: it comes below."""
+        self._write(text)
+
+    def expect(self, plan: Plan) -> None:
+        """Events tell enough."""
+
+    def tell(self, text: str) -> None:
+        """A line like the others."""
+        self._write(text)
+
     def close(self) -> None:
         """Nothing was drawn."""
 
 
+def _operation(event: Event) -> str:
+    text = f"{event.app}: {subject_of(event.subject)} {event.status}"
+    return text + (f": {event.message}" if event.message and event.status == "failed" else "")
+
+
+def _warning(event: Event) -> str:
+    where = event.app or event.subject
+    return f"! {f'{where}: ' if where else ''}{event.message}"
+
+
 def _ended_line(line: AppLine, ink: Ink) -> str:
-    mark, style = _ENDED.get(line.status, ("!", "yellow"))
+    mark, style = DEPLOYMENTS[DeploymentStatus(line.status)]
     took = between(line.started, line.ended)
-    why = f": {line.doing}" if line.doing and line.status != "success" else ""
+    why = f": {line.message}" if line.message and line.status != "success" else ""
     status = "done" if line.status == "success" else line.status.replace("_", " ")
+    status = status if line.started or why else "nothing to do"
     if line.status == DeploymentStatus.PENDING:
         status, took = "not started", ""
     return f"{ink.paint(mark, style)} {ink.bold(line.name)}: {status}{f' in {took}' if took else ''}{why}"
 
 
 class LiveProgress:
-    """A live table: spinner, app, what it does or waits for, seconds. Drawn by Rich on a terminal.
+    """On a terminal: what is being done and for how long, and while a plan is executed a tree of its apps.
 
-    `now` gives aware UTC. The table is removed at the end, because the summary says it all again.
+    `now` gives aware UTC, `size` columns and rows; `verbose` tells of every operation above the tree. The tree is
+    gone at the end, because the summary says it again.
     """
 
-    def __init__(self, stream: TextIO, now: Callable[[], datetime]) -> None:
-        self._stream = stream
-        self._now = now
+    def __init__(
+        self,
+        stream: TextIO,
+        now: Callable[[], datetime],
+        ink: Ink,
+        size: Callable[[], tuple[int, int]],
+        *,
+        verbose: bool = False,
+    ) -> None:
+        self._now, self._ink, self._size, self._verbose = now, ink, size, verbose
         self._board = Board()
-        self._live: Live | None = None
-        self._spin: Spinner | None = None
-        self._guard = threading.Lock()
+        self._what: tuple[str, datetime] | None = None
+        self._counted = ""
+        self._shown: list[str] = []
+        self.live = Live(stream, self.lines, size)
 
     def __call__(self, event: Event) -> None:
-        """Draw it."""
-        with self._guard:
-            if event.kind == "deployment.ended":
-                self._stop()
-                return
-            self._board.take(event)
-            if self._live is None and event.kind == "app.started":
-                self._live = self._start()
-            if event.kind == "warning":
-                self._warn(event)
-
-    def _start(self) -> Live:
-        from rich.console import Console
-        from rich.live import Live
-
-        live = Live(
-            get_renderable=self._table,
-            console=Console(file=self._stream, highlight=False),
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        live.start()
-        return live
-
-    def _warn(self, event: Event) -> None:
-        text = f"! {event.app or event.subject}: {event.message}".replace("! : ", "! ")
-        if self._live is not None:
-            from rich.text import Text
-
-            # A style argument would colour the table below it too.
-            self._live.console.print(Text(text, style="yellow"))
+        """Show it."""
+        if event.kind == "deployment.started":
+            self._what = None
+            self.live.start()
+        if event.kind == "warning":
+            self.tell(self._ink.yellow(_warning(event)))
+        elif event.kind == "source.progress":
+            self._counted = f"{event.subject} {event.message}"
         else:
-            self._stream.write(Ink(True).yellow(text) + "\n")
+            self._board.take(event)
+            if self._verbose and event.kind == "operation.ended":
+                self.tell(_operation(event))
 
-    def _table(self) -> RenderableType:
-        from rich.table import Table
-        from rich.text import Text
+    def begin(self, what: str) -> None:
+        """Show what it is if it takes longer than a moment."""
+        self._what, self._counted = (what, self._now()), ""
+        self.live.start()
 
-        table = Table.grid(padding=(0, 2))
-        table.add_column(width=1)
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        table.add_column(justify="right", no_wrap=True)
-        table.expand = True
-        for line in self._board.lines():
-            mark, style = _ENDED.get(line.status, ("!", "yellow"))
-            sign: RenderableType = Text(mark, style=style) if line.ended else self._spinner()
-            took = duration(((line.ended or self._now()) - line.started).total_seconds())
-            doing = line.doing or ("done" if line.ended else "starting")
-            table.add_row(sign, Text(line.name, style="bold"), Text(doing, style="dim"), Text(took, style="dim"))
-        return table
+    def count(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        self._counted = f"{done} of {total}"
 
-    def _spinner(self) -> Spinner:
-        """One for all lines, so that they turn together."""
-        from rich.spinner import Spinner
+    def show(self, text: str) -> None:
+        """Show a text instead of anything else, as much of it as fits; it stays at the end."""
+        self._shown = text.split("\n")
+        self.live.start()
 
-        self._spin = self._spin or Spinner("dots")
-        return self._spin
+    def expect(self, plan: Plan) -> None:
+        """Show also what has not begun."""
+        self._board.expect(plan)
 
-    def _stop(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+    def tell(self, text: str) -> None:
+        """Show it above the tree."""
+        self.live.tell(flow(text, self._size()[0]))
+
+    def lines(self, width: int, height: int) -> list[str]:
+        """What is shown at this moment."""
+        now, began = self._now(), self._board.began
+        if (more := len(self._shown) - height) > 0:
+            return [*self._shown[: height - 1], self._ink.dim(f"… {more + 1} more lines")]
+        if self._shown:
+            return self._shown
+        if began is not None:
+            return tree(self._board.lines(), Frame(now, began, width, height, self._ink))
+        if self._what is None or (took := (now - self._what[1]).total_seconds()) < _PATIENCE:
+            return []
+        done, total = self._board.looked_at
+        far = f"{done} of {total} apps" if total else self._counted
+        text = f"{self._what[0]}{f': {far}' if far else ''}"
+        return [f"{self._ink.paint(spinner(took), 'cyan')} {text}  {self._ink.dim(duration(took))}"]
 
     def close(self) -> None:
         """Stop drawing; safe to call twice."""
-        with self._guard:
-            self._stop()
+        self._what = None
+        self.live.stop(keep=bool(self._shown))

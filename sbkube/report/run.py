@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 
-from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus
+from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus, EventRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
-from sbkube.report.detail import did, evidence
-from sbkube.report.history import STYLES, word
+from sbkube.report.detail import did, evidence, in_short
+from sbkube.report.history import word
 from sbkube.report.ink import Ink
 from sbkube.report.layout import between, plural
+from sbkube.report.theme import DEPLOYMENTS
 
-_MARKS = {DeploymentStatus.SUCCESS: "✓", DeploymentStatus.FAILED: "✗", DeploymentStatus.PENDING: "-"}
+_AROUND = 8  # rows of a screen for what stands around the lines of apps
 _ORDER = ("created", "changed", "patched", "recreated", "deleted", "taken over", "given back")
 
 
-def render(detail: DeploymentDetail, *, ink: Ink) -> str:
-    """Summary of a finished run."""
+def render(detail: DeploymentDetail, *, ink: Ink, width: int = 80, rows: int = 0) -> str:
+    """Summary of a finished run; where there are more apps than fit `rows` (0: any number does), those that went
+    well are counted."""
     record = detail.deployment
-    lines = [_app(app, detail, ink) for app in detail.apps]
+    lines = _apps(detail, ink, width, rows)
     well = {app.app_name for app in detail.apps if app.status is DeploymentStatus.SUCCESS}
     told = [e for e in detail.events if e.kind != "command.output" or e.app_name not in well]
+    known = {app.app_name: app.error_message for app in detail.apps}
     failures = [event for event in told if event.kind not in {"warning", "note"}]
-    if record.status is not DeploymentStatus.SUCCESS and failures:
-        lines += ["", evidence(failures, ink)]
+    more = [event for event in failures if not _repeats(event, known, width)]
+    if record.status is not DeploymentStatus.SUCCESS and more:
+        lines += ["", evidence(more, ink)]
     took = between(record.created_at, record.ended_at)
     title = f"{ink.bold(record.command)} {word(record.status, ink)}"
     lines += ["", f"{title} in {took or '?'} on {record.cluster}: {tally(detail)}"]
@@ -57,18 +62,39 @@ def tally(detail: DeploymentDetail) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
-def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink) -> str:
-    mark = ink.paint(_MARKS.get(app.status, "!"), STYLES[app.status])
-    own = DeploymentDetail(
+def _repeats(event: EventRecord, known: Mapping[str, str | None], width: int) -> bool:
+    """It says no more than the line of its app, which has room for it."""
+    more = [line for line in event.detail.splitlines() if line.strip() and line != event.message]
+    return known.get(event.app_name) == event.message and not more and len(event.message) < width // 2
+
+
+def _apps(detail: DeploymentDetail, ink: Ink, width: int, rows: int) -> list[str]:
+    many = rows and len(detail.apps) > rows - _AROUND
+    folded = {app.app_name for app in detail.apps if many and app.status is DeploymentStatus.SUCCESS}
+    lines = []
+    if folded:
+        mark = ink.paint(*DEPLOYMENTS[DeploymentStatus.SUCCESS])
+        lines.append(f"{mark} {ink.bold(plural(len(folded), 'app'))}  {tally(_of(detail, folded))}")
+    return lines + [_app(app, detail, ink, width) for app in detail.apps if app.app_name not in folded]
+
+
+def _of(detail: DeploymentDetail, apps: Collection[str]) -> DeploymentDetail:
+    """What was done for some of the apps."""
+    return DeploymentDetail(
         detail.deployment,
-        resources=tuple(r for r in detail.resources if r.app_name == app.app_name),
-        releases=tuple(r for r in detail.releases if r.app_name == app.app_name),
+        resources=tuple(r for r in detail.resources if r.app_name in apps),
+        releases=tuple(r for r in detail.releases if r.app_name in apps),
     )
+
+
+def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink, width: int) -> str:
+    mark = ink.paint(*DEPLOYMENTS[app.status])
+    own = _of(detail, {app.app_name})
     text = tally(own)
     if app.status is DeploymentStatus.PENDING and not any(r.state is OpState.APPLIED for r in own.resources):
         text = "not started"
     if app.error_message:
-        text = ink.red(app.error_message)
+        text = ink.red(in_short(app.error_message, detail, width - len(app.app_name) - 12))
     took = between(app.started_at, app.ended_at)
     return f"{mark} {ink.bold(app.app_name)}  {text}" + (f"  {ink.dim(took)}" if took else "")
 
@@ -78,6 +104,8 @@ def _next(detail: DeploymentDetail) -> str:
     if not detail.resources and not detail.releases:
         return ""
     more = "" if record.status is DeploymentStatus.SUCCESS else f"  ·  more: sbkube show {record.deployment_id}"
+    if record.status is DeploymentStatus.INTERRUPTED:
+        more += "  ·  go on: sbkube resume"
     # Nobody knows how to undo a command: `rollback` would undo the deployment before it.
     changed = detail.releases or any(row.verb != Verb.RUN for row in detail.resources)
     return f"{more}  ·  undo: sbkube rollback" if changed else more

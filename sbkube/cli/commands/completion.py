@@ -29,5 +29,6 @@ def completion(session: Session, shell: str) -> int:
     kind = get_completion_class(shell)
     assert kind is not None, shell
     script = kind(ROOT, {}, "sbkube", "_SBKUBE_COMPLETE").source()
-    session.emit("completion", lambda: {"shell": shell, "script": script, "file": _WHERE[shell]}, lambda: script)
+    content = {"shell": shell, "script": script, "file": _WHERE[shell]}
+    session.emit("completion", lambda: content, lambda: script, raw=True)
     return 0

@@ -95,7 +95,7 @@ def _emit(session: Session, records: tuple[DeploymentRecord, ...]) -> None:
     from sbkube.report import machine
 
     if session.options.output == "csv":
-        session.terminal.out(machine.history_csv(records))
+        session.terminal.out(machine.history_csv(records), raw=True)
         return
     session.emit(
         "history",

@@ -133,7 +133,7 @@ def reset(session: Session, folder: str | None) -> int:
 def kubeconfig(session: Session, folder: str | None) -> int:
     """Print the path of its kubeconfig."""
     path = str(_box(session, folder).kubeconfig())
-    session.emit("sandbox", lambda: {"kubeconfig": path}, lambda: path)
+    session.emit("sandbox", lambda: {"kubeconfig": path}, lambda: path, raw=True)
     return 0
 
 

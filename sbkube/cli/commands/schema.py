@@ -19,9 +19,9 @@ def schema(session: Session, name: str) -> int:
     """
     found = session.api.schema(*([name] if name else []))
     if session.options.output in ("human", "json"):
-        session.terminal.out(json.dumps(found, indent=2, ensure_ascii=False))
+        session.terminal.out(json.dumps(found, indent=2, ensure_ascii=False), raw=True)
         return 0
     from sbkube.report import machine
 
-    session.terminal.out(machine.encode(found, session.options.output))
+    session.terminal.out(machine.encode(found, session.options.output), raw=True)
     return 0

@@ -52,8 +52,9 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
     def text() -> str:
         if html:
             return f"written: {html}"
-        diffs, ink = session.options.verbose, session.ink
-        return "\n\n".join(report.render(part, ink=ink, diffs=diffs, hidden=hidden) for part in parts)
+        width, diffs, ink = session.terminal.width, session.options.verbose, session.ink
+        rendered = (report.render(part, ink=ink, diffs=diffs, width=width, hidden=hidden) for part in parts)
+        return "\n\n".join(rendered)
 
     names = [part.deployment.deployment_id for part in parts]
     session.emit("show", lambda: {**machine.detail(found), "story": names}, text)

@@ -28,7 +28,9 @@ def state() -> None:
 
 
 def progress(session: Session, word: str) -> Callable[[int, int], None]:
-    """A listener for long work: a line on standard error now and then."""
+    """A listener for long work: a counter on a terminal, elsewhere a line on standard error now and then."""
+    if session.terminal.draws:
+        return session.progress.count
     last = time.monotonic()
 
     def tell(done: int, total: int) -> None:
@@ -223,7 +225,7 @@ def _found_lines(found: Any) -> list[str]:
 def key(session: Session) -> int:
     """Print a new key for SBKUBE_STATE_KEY (base64 of 32 random bytes). Keep it: it opens images of Secrets."""
     text = session.api.new_state_key()
-    session.emit("state-key", lambda: {"key": text}, lambda: text)
+    session.emit("state-key", lambda: {"key": text}, lambda: text, raw=True)
     return 0
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sbkube.api.family import Member
 
 EVERY = 2.0  # seconds between two looks with --watch
-_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
 @click.command("status", cls=Command)
@@ -42,13 +41,16 @@ def status(session: Session, target: str | None, watch: bool, **how: Any) -> int
 
 def _watched(session: Session, project: Project, **how: Any) -> int:
     terminal, told, code = session.terminal, "", 0
+    drawn = terminal.draws and terminal.stdout.isatty()
     try:
         while not terminal.left:
-            code, text = _look(session, project, **how)
-            if text != told:
-                drawn = terminal.stdout.isatty()
-                terminal.out(f"{_CLEAR}{text}" if drawn else text)
-                told = text
+            code, text = _look(session, project, watched=drawn, **how)
+            if drawn:
+                end = f"looked at {time.strftime('%H:%M:%S')}, again every {EVERY:g} s; Ctrl-C ends"
+                session.progress.show(f"{text}\n\n{session.ink.dim(end)}")
+            elif text != told:
+                terminal.out(text)
+            told = text
             time.sleep(EVERY)
     except KeyboardInterrupt:
         pass
@@ -96,10 +98,10 @@ def _family(session: Session, project: Project, **how: Any) -> int:
     return max(codes)
 
 
-def _look(session: Session, project: Project, **how: Any) -> tuple[int, str]:
-    """The exit code, and the report for people."""
+def _look(session: Session, project: Project, *, watched: bool = False, **how: Any) -> tuple[int, str]:
+    """The exit code, and the report for people; one that is `watched` fits the screen."""
     family = session.members(project)
-    looks = [_looked(session, member, alone=len(family) == 1, **how) for member in family]
+    looks = [_looked(session, member, alone=len(family) == 1, watched=watched, **how) for member in family]
     return max(code for code, _ in looks), "\n\n".join(text for _, text in looks)
 
 
@@ -108,7 +110,7 @@ def _name(member: Member) -> str:
     return member.project.config.name + (f" (context {where})" if where else "")
 
 
-def _looked(session: Session, member: Member, *, alone: bool, **how: Any) -> tuple[int, str]:
+def _looked(session: Session, member: Member, *, alone: bool, watched: bool, **how: Any) -> tuple[int, str]:
     """One project; if it is not `alone`, one that cannot be reached does not hide the others."""
     from sbkube.errors import SurroundingsError
     from sbkube.report import status as report
@@ -123,7 +125,8 @@ def _looked(session: Session, member: Member, *, alone: bool, **how: Any) -> tup
     if how["deps"]:
         text = report.graph(found, _depends(project), ink=session.ink)
     else:
-        view = report.StatusView(session.options.verbose, how["by_group"], how["show_notes"])
+        rows = session.terminal.rows if watched else 0
+        view = report.StatusView(session.options.verbose, how["by_group"], how["show_notes"], rows)
         text = report.render(found, ink=session.ink, width=session.terminal.width, view=view)
     if how["check_updates"]:
         newer = [u for u in project.updates(apps) if u.available]

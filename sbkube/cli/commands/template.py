@@ -33,7 +33,7 @@ def template(session: Session, target: str | None, output_dir: str | None, show_
             session.stop_progress()
             return _write(session, Path(output_dir), {name: text for name, text in texts.items() if text})
         text = "".join(m.project.template(m.apps, show_secrets=show_secrets) for m in members)
-    session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text)
+    session.emit("template", lambda: {"manifests": _documents(text)}, lambda: text, raw=True)
     return 0
 
 

@@ -217,7 +217,7 @@ def test_history_show_is_show(sbkube: Any) -> None:
 
 def test_status_lists_what_is_not_well(sbkube: Any) -> None:
     run = sbkube("status")
-    assert run.code == 0 and "Deployment/web in shop  0 of 1 ready" in run.out
+    assert run.code == 0 and "Deployment/web  0 of 1 ready" in run.out
     assert sbkube("status --exit-status").code == 1
 
 

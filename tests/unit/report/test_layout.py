@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sbkube.report.ink import Ink, wants_colour
-from sbkube.report.layout import age, clip, columns, duration, indent, plural, visible
+from sbkube.report.layout import age, clip, columns, duration, flow, indent, plural, visible
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,31 @@ class Tty(io.StringIO):
 )
 def test_when_to_colour(environ: dict[str, str], terminal: bool, wanted: bool) -> None:
     assert wants_colour(Tty() if terminal else io.StringIO(), environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "lines"),
+    [
+        ("short", 10, ["short"]),
+        ("  + one two three four", 12, ["  + one two", "    three", "    four"]),
+        ("  | output of a command", 14, ["  | output of", "    a command"]),
+        ("✓ state  a place, and more of it", 18, ["✓ state  a place,", "      and more of", "      it"]),
+        ("  name    value and more", 16, ["  name    value", "     and more"]),
+        ("abcdefghijkl", 9, ["abcdefg", "  hijkl"]),
+        ("日本語日本語", 7, ["日本", "  語日", "  本語"]),
+    ],
+)
+def test_lines_are_broken_between_words(line: str, width: int, lines: list[str]) -> None:
+    assert flow(line, width).split("\n") == lines
+    assert flow(line, 0) == line
+
+
+def test_broken_lines_keep_their_colours() -> None:
+    red = Ink(True).red("one two three")
+    assert flow(f"  {red}", 10).replace("\n", " ").replace("   ", " ").split() == red.split()
+    assert all(visible(part) <= 10 for part in flow(f"  {red}", 10).split("\n"))
+
+
+def test_wide_characters_take_two_columns() -> None:
+    assert visible("日本") == 4 and visible("e\u0301") == 1 and visible("🚀") == 2
+    assert clip("日本語", 5) == "日本…" and clip("日本語", 4) == "日…"

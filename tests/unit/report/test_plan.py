@@ -58,10 +58,10 @@ def test_summary_line() -> None:
 
 def test_what_changes_is_shown_and_what_stays_is_counted() -> None:
     text = render(PLAN, PlanView())
-    assert "+ ConfigMap/new in shop  web.yaml:4" in text and "+ data:" not in text
-    assert "~ Thing/x in shop" in text and "spec.a: absent → b" in text
-    assert "- ConfigMap/old in shop" in text
-    assert "? ConfigMap/odd in shop  its webhook refuses dry runs" in text
+    assert "+ ConfigMap/new  web.yaml:4" in text and "+ data:" not in text
+    assert "~ Thing/x" in text and "spec.a: absent → b" in text
+    assert "- ConfigMap/old" in text
+    assert "? ConfigMap/odd  its webhook refuses dry runs" in text
     assert "ConfigMap/same" not in text and "= 1 unchanged" in text and "quiet" not in text
     assert "! nothing is pruned" in text and "after db" in text
 
@@ -78,8 +78,8 @@ def test_releases() -> None:
 
 def test_bodies_and_unchanged_objects_on_request() -> None:
     text = render(PLAN, PlanView(bodies=True, unchanged=True))
-    assert '+   a: "1"' in text and '-   a: "1"' in text and "= ConfigMap/same in shop" in text
+    assert '+   a: "1"' in text and '-   a: "1"' in text and "= ConfigMap/same" in text
 
 
 def test_colours() -> None:
-    assert "\x1b[32m+ ConfigMap/new in shop\x1b[0m" in render(PLAN, PlanView(Ink(True)))
+    assert "\x1b[32m+ ConfigMap/new\x1b[0m" in render(PLAN, PlanView(Ink(True)))

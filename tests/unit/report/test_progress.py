@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime, timedelta
 
 from sbkube.models.outcome import Event
-from sbkube.report.progress import Board, LiveProgress, PlainProgress, subject_of
+from sbkube.report.board import Board, subject_of
+from sbkube.report.progress import PlainProgress
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 OP = "web/apply/Deployment/shop/web"
@@ -60,29 +60,6 @@ def test_failed_operations_are_always_told() -> None:
     assert lines == ["web: Deployment/web failed: no"]
 
 
-def test_the_live_table_is_gone_at_the_end() -> None:
-    stream = io.StringIO()
-    listener = LiveProgress(stream, lambda: NOW)
-    for event in RUN:
-        listener(event)
-    listener.close()
-    listener.close()
-    assert "slow" in stream.getvalue()
-
-
-def test_the_live_table_draws_every_app() -> None:
-    from rich.console import Console
-
-    listener = LiveProgress(io.StringIO(), lambda: NOW + timedelta(seconds=14))
-    for event in RUN[1:7]:
-        listener(event)
-    console = Console(file=io.StringIO(), width=70)
-    console.print(listener._table())
-    listener.close()
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "web" in text and "waiting for Deployment/web: 0 of 1 ready" in text and "14s" in text
-
-
 def test_board_counts() -> None:
     board = Board()
     for event in RUN:
@@ -93,4 +70,5 @@ def test_board_counts() -> None:
 
 def test_subject_of() -> None:
     assert subject_of(OP) == "Deployment/web"
+    assert subject_of("phase/" + OP) == "Deployment/web"
     assert subject_of("odd") == "odd"
