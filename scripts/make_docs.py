@@ -312,6 +312,7 @@ def python_page() -> str:
         "",
         "# Python",
         "",
+        '<!-- setup: cp -r "$ROOT/examples/02-order/." . -->',
         "```python",
         "import sbkube",
         "",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
+from doc_pages import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+from sbkube.report import schemas
+
 LANGUAGES = {
     "yaml",
     "python",
@@ -47,11 +47,22 @@ def _read(language: str, block: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", sorted(PAGES), ids=[str(p.relative_to(ROOT)) for p in sorted(PAGES)])
+@pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
 def test_blocks_can_be_read(page: Path) -> None:
-    for language, block in BLOCK.findall(page.read_text("utf-8")):
-        assert language in LANGUAGES, f"{language}: say how such blocks are checked"
-        _read(language, block)
+    for block in blocks(page):
+        assert block.language in LANGUAGES, f"{block.place}: say how such blocks are checked"
+        _read(block.language, block.text)
+
+
+def test_documents_of_ours_are_what_their_schemas_say() -> None:
+    checked = []
+    for page in PAGES:
+        for block in blocks(page):
+            document = json.loads(block.text) if block.language == "json" and "…" not in block.text else None
+            if isinstance(document, dict) and str(document.get("schema", "")).startswith("sbkube/"):
+                jsonschema.validate(document, schemas.schema(document["schema"].split("/")[1]))
+                checked.append(block.place)
+    assert checked, "no page shows a document"
 
 
 def test_the_site_is_described() -> None:

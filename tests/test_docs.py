@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from doc_pages import PAGES, ROOT, blocks
 
 from sbkube.cli.commands.plan import PENDING
 from sbkube.cli.failures import BUG
@@ -23,9 +24,6 @@ from sbkube.sandbox.controllers import failures
 from sbkube.sandbox.controllers.failures import failure, unschedulable
 from sbkube.sandbox.faults import Fault
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-PAGES += sorted([*(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BEGINNINGS = ("apiVersion: sbkube/v1", "# sbkube.yaml")
@@ -34,10 +32,7 @@ BEGINNINGS = ("apiVersion: sbkube/v1", "# sbkube.yaml")
 def _blocks(language: str) -> Iterator[tuple[str, str]]:
     """Where a block is, and its text."""
     for page in PAGES:
-        text = page.read_text(encoding="utf-8")
-        for found in BLOCK.finditer(text):
-            if found[1] == language:
-                yield f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}", found[2]
+        yield from ((block.place, block.text) for block in blocks(page) if block.language == language)
 
 
 def _commands() -> Iterator[tuple[str, str]]:
