@@ -95,7 +95,7 @@ def row(m: Measurement) -> tuple[str, ...]:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def _amount(values: Sequence[float], unit: str) -> str:
