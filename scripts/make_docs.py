@@ -43,7 +43,7 @@ from sbkube.sandbox.kinds import ALL_VERBS, BUILTIN, Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-NOTICE = "<!-- Made by `make docs` from the code; edit the code. -->"
+NOTICE = "<!-- Made by `make reference` from the code; edit the code. -->"
 Json = Mapping[str, Any]
 
 
@@ -430,7 +430,7 @@ def main(arguments: list[str] | None = None) -> int:
     check = parser.parse_args(arguments).check
     outdated = stale()
     for path in outdated:
-        print(f"{path.relative_to(ROOT)}: {'stale, run make docs' if check else 'written'}")
+        print(f"{path.relative_to(ROOT)}: {'stale, run make reference' if check else 'written'}")
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(PAGES[path.name](), "utf-8")
