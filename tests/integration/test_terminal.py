@@ -109,6 +109,15 @@ def test_no_line_is_drawn_twice_where_that_makes_no_sense(bench: Bench, environ:
     assert "web: started" in window.text and "✓ web: done in" in window.text
 
 
+def test_a_locale_without_our_marks_is_no_error(bench: Bench) -> None:
+    bench.write("web.yaml", [deployment("web")])
+    bench.project({"web": {"type": "yaml", "manifests": ["web.yaml"]}})
+    window = Window(bench, "apply", PYTHONIOENCODING="iso-8859-1")
+    assert window.end() == 0 and "? web  2 created" in window.text
+    listed = Window(bench, "status", "-o", "json", PYTHONIOENCODING="ascii")
+    assert listed.end() == 0 and b'"schema": "sbkube/status/v1"' in listed.raw
+
+
 def test_no_colour_where_nobody_wants_it(bench: Bench) -> None:
     bench.write("web.yaml", [deployment("web")])
     bench.project({"web": {"type": "yaml", "manifests": ["web.yaml"]}})
