@@ -208,6 +208,7 @@ class Session:
         """This plan is executed next; masked, because what it does is shown."""
         if not self.options.quiet:
             self.progress.expect(plan)
+            self.begin("beginning")
 
     def tell(self, text: str) -> None:
         """A remark in the middle of a run; a signal handler may make one too."""
@@ -297,3 +298,4 @@ class Session:
             )
         if not self.terminal.ask(question):
             raise PlanRefused("not confirmed; nothing was changed")
+        self.begin("working")
