@@ -183,6 +183,13 @@ class Session:
         finally:
             self.stop_progress()
 
+    def recorded(self, target: str | None) -> list[Project]:
+        """The project as its record knows it, wherever it did not end; see `api.open_recorded`."""
+        found: list[Project] = self.api.open_recorded(
+            self.target(target), where=self.where(), listener=self.listen
+        )
+        return found
+
     def apps(self, project: Project) -> tuple[str, ...]:
         """The apps that were asked for, by their full names; `PHASE/` for a phase."""
         return project.config.full_names(self.options.apps)
