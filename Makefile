@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 3
 FAST ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test faults browser check fix bench flames docs site lock clean
+.PHONY: help demo test faults browser check fix bench flames reference docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -55,13 +55,15 @@ flames: $(READY_DEV)  ## draw where the time goes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy
 	$(BIN)/python -m bench.flames
 
-docs: $(READY_DEV)  ## reference files that are made from the code
+reference: $(READY_DEV)  ## the reference pages, from the code
 	$(BIN)/python -m sbkube.report.schemas
 	$(BIN)/python scripts/make_docs.py
 
-site: docs  ## the documentation as a website in site/
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
-	$(BIN)/zensical build --clean
+docs: reference  ## the documentation as a website in site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements-dev.lock -e '.[docs]'
+	$(BIN)/python -m pytest -q tests/test_site.py
+	$(BIN)/python -m zensical build --clean --strict
+	@echo "open site/index.html"
 
 lock: $(READY_DEV)  ## renew the development lock file
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --extra postgres --no-emit-index-url --no-header -o requirements-dev.lock pyproject.toml

@@ -43,7 +43,7 @@ from sbkube.sandbox.kinds import ALL_VERBS, BUILTIN, Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-NOTICE = "<!-- Made by `make docs` from the code; edit the code. -->"
+NOTICE = "<!-- Made by `make reference` from the code; edit the code. -->"
 Json = Mapping[str, Any]
 
 
@@ -84,11 +84,29 @@ def commands_page() -> str:
     lines += _options(context, root.params)
     lines += ["## Exit codes", "", *table(("code", "slug", "when"), _codes())]
     lines += ["The slug is `error` in the output of `-o json` and `-o yaml`.", ""]
+    lines += ["## Environment", "", *table(("variable", "what it does"), _ENVIRONMENT)]
+    lines += ["What commands of a project are given is in [hooks and commands](../hooks.md).", ""]
     for name in root.list_commands(context):
         command = root.get_command(context, name)
         assert command is not None
         lines += _command(command, click.Context(command, info_name=name, parent=context))
     return "\n".join(lines).rstrip() + "\n"
+
+
+_ENVIRONMENT = (
+    ("`KUBECONFIG`", "the kubeconfig, unless `--kubeconfig` names another"),
+    ("`SBKUBE_STATE_URL`", "the state database, unless `--state-url` names another"),
+    ("`SBKUBE_STATE_KEY`", "the key that encrypts what is secret in it; `NEW,OLD` while keys change"),
+    ("`SBKUBE_OUTPUT_FORMAT`", "the format, unless `-o` names another"),
+    ("`SBKUBE_ALLOW_EXEC`", "`false` refuses every plan that would run a program on this machine"),
+    ("`SBKUBE_HELM`", "`program` uses the `helm` on the path instead of Helm in this process"),
+    ("`SBKUBE_LOCK_SECONDS`", "how long a lock holds whose owner is silent (2 to 3600; 30)"),
+    ("`SBKUBE_CACHE_DIR`", "where charts, archives and repositories are kept (`~/.cache/sbkube`)"),
+    ("`SBKUBE_METRICS_TOKEN`", "lets a machine read `/metrics` of `sbkube serve`"),
+    ("`NO_COLOR`, `FORCE_COLOR`", "no colours; colours also where there is no terminal"),
+    ("`CI`, `TERM=dumb`", "plain lines of progress instead of a tree that is drawn anew"),
+    ("`COLUMNS`", "how wide tables may be, instead of the width of the terminal"),
+)
 
 
 def _overview() -> Iterator[str]:
@@ -430,7 +448,7 @@ def main(arguments: list[str] | None = None) -> int:
     check = parser.parse_args(arguments).check
     outdated = stale()
     for path in outdated:
-        print(f"{path.relative_to(ROOT)}: {'stale, run make docs' if check else 'written'}")
+        print(f"{path.relative_to(ROOT)}: {'stale, run make reference' if check else 'written'}")
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(PAGES[path.name](), "utf-8")

@@ -26,7 +26,7 @@ PAGES = sorted(
 )
 REMARKS = {"setup", "exits", "not run", "output"}
 _BLOCK = re.compile(r"((?:^<!--(?:(?!-->).)*-->\n+)*)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_REMARK = re.compile(r"<!-- ([a-z ]+?)(?::\s*(.*?)\s*)?-->", re.DOTALL)
+_REMARK = re.compile(r"<!-- ([a-z ]+?)\s*(?::\s*(.*?)\s*)?-->", re.DOTALL)
 _FILE = re.compile(r"# ([\w./-]+\.(?:ya?ml|env))\n")
 _CHANGING: tuple[tuple[str, str], ...] = (
     (r"dep-\d{14}-[0-9a-f]{8}", "DEPLOYMENT"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sys
 from contextlib import suppress
@@ -37,17 +36,18 @@ def serve(place: str) -> None:
     import sbkube.engine.prepare
     import sbkube.state.tracker  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(place)
         server.listen()
         while True:
             client, _ = server.accept()
             if os.fork() == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 server.close()
                 _answer(client)
             client.close()
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
 
 
 def _answer(client: socket.socket) -> None:

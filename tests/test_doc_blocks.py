@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
-import subprocess
 import tomllib
 from pathlib import Path
 
@@ -23,13 +21,11 @@ LANGUAGES = {
     "text",
     "json",
     "toml",
-    "sh",
     "sql",
     "mermaid",
     "make",
     "dockerfile",
     "ini",
-    "",
 }
 
 
@@ -42,9 +38,6 @@ def _read(language: str, block: str) -> None:
         json.loads(block)
     elif language == "toml":
         tomllib.loads(block)
-    elif language == "sh" and shutil.which("bash"):
-        done = subprocess.run(["bash", "-n", "-c", block], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
@@ -73,8 +66,8 @@ def test_the_site_is_described() -> None:
 
 def test_the_front_page_names_every_page() -> None:
     front = (ROOT / "docs" / "index.md").read_text("utf-8")
-    beside = {"index.md", "formats.md", "sandbox-clients.md", "sandbox-differences.md"}
+    beside = {"index.md", "sandbox-clients.md", "sandbox-differences.md"}
     pages = [p for p in (ROOT / "docs").glob("*.md") if p.name not in beside]
     pages += list((ROOT / "docs" / "reference").glob("*.md"))
-    missing = [p.name for p in pages if f"({p.relative_to(ROOT / 'docs').as_posix()})" not in front]
+    missing = [p.name for p in pages if f"({p.relative_to(ROOT / 'docs').as_posix()}" not in front]
     assert missing == []

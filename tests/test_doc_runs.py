@@ -53,6 +53,13 @@ def test_every_block_of_commands_is_run_or_says_why_not() -> None:
     assert len(run) >= 25 and len(left_out) <= 6, left_out
 
 
+def test_what_is_shown_must_be_what_is_printed() -> None:
+    printed = "apply success in 1.2s\n  a   b\nmore\nrecorded as dep-20260102030405-0a1b2c3d\n"
+    assert not differs("apply success in 33s\na b\n…\nrecorded as dep-20270102030405-aaaaaaaa\n", printed)
+    assert differs("apply failed in 33s\n…\n", printed)
+    assert differs("apply success in 33s\na b\n", printed), "all of it must be shown"
+
+
 @pytest.fixture(scope="module")
 def quick() -> Iterator[str]:
     """The socket of a process that runs commands."""

@@ -154,5 +154,11 @@ def test_exit_codes_of_the_readme_are_those_of_the_code() -> None:
     assert told == sorted({0, PENDING, BUG} | _codes(SbkubeError))
 
 
+def test_every_variable_of_ours_is_told() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "sbkube").rglob("*.py"))
+    told = "".join((ROOT / "docs" / page).read_text("utf-8") for page in ("reference/commands.md", "hooks.md"))
+    assert {name for name in re.findall(r'"(SBKUBE_[A-Z_]+)"', code) if f"`{name}`" not in told} == set()
+
+
 def _codes(kind: type[SbkubeError]) -> set[int]:
     return {kind.exit_code}.union(*(_codes(below) for below in kind.__subclasses__()))

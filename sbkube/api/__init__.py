@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sbkube.api.browsing import Browser, open_browser
     from sbkube.api.checking import check_schema, check_storage
+    from sbkube.api.leftover import open_recorded
     from sbkube.api.offering import Actions, Offer, Wish
     from sbkube.api.project import Project, open_project
     from sbkube.api.records import Records, open_records
@@ -64,6 +65,7 @@ __all__ = [
     "new_state_key",
     "open_browser",
     "open_project",
+    "open_recorded",
     "open_records",
     "prune_state",
     "rekey_state",
@@ -84,6 +86,7 @@ _MODULES = {
         "check_schema",
         "check_storage",
     ),
+    "leftover": ("open_recorded",),
     "offering": (
         "Actions",
         "Offer",

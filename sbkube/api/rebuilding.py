@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,15 @@ class Rebuilding(Running):
         with before_any_write():
             return find(self.config, self.world, self.target)
 
-    def verify(self) -> Verdict:
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> Verdict:
         """Whether the whole recorded history is the one that was recorded, also against what the cluster's Lease
-        names as the last deployment. Raises SurroundingsError when the cluster cannot be asked."""
+        names as the last deployment. `progress` gets deployments done and in all. Raises SurroundingsError when
+        the cluster cannot be asked."""
         from sbkube.engine.rebuild import last_closing
         from sbkube.state.verify import Anchor
 
         with before_any_write():
-            return self.ledger.verify(Anchor(*last_closing(self.world, self.target)))
+            return self.ledger.verify(Anchor(*last_closing(self.world, self.target)), progress)
 
     def rebuild(self, found: Found, args: Mapping[str, Any] | None = None) -> DeploymentRecord:
         """Record what was found as the newest deployment, under the lock. From then on the database counts as one

@@ -45,10 +45,10 @@ def upgrade_state(url: str | None = None) -> str:
         return ledger.describe()
 
 
-def verify_state(url: str | None = None) -> Verdict:
-    """Whether the recorded history is the one that was recorded."""
+def verify_state(url: str | None = None, progress: Progress | None = None) -> Verdict:
+    """Whether the recorded history is the one that was recorded. `progress` gets deployments done and in all."""
     with opened(url) as ledger:
-        return ledger.verify()
+        return ledger.verify(progress=progress)
 
 
 def new_state_key() -> str:

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -34,6 +35,9 @@ class Terminal:
         self.ink = Ink(wants_colour(stdout, environ))
         self.error_ink = Ink(wants_colour(stderr, environ))
         self.live: Live | None = None  # what is drawn at the bottom
+        for stream in (stdout, stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # where a locale has no `✓`, it has a `?`
 
     def size(self, stream: TextIO) -> tuple[int, int]:
         """Columns and rows of a stream's terminal, 80 and 24 where there is none; `COLUMNS` wins."""
@@ -57,11 +61,15 @@ class Terminal:
     @property
     def draws(self) -> bool:
         """Standard error is a terminal that lines can be drawn on again and again; a log in CI is none."""
-        env = self.environ
-        return self.stderr.isatty() and env.get("TERM") != "dumb" and env.get("CI", "") in ("", "0", "false")
+        env, encoding = self.environ, self.stderr.encoding or "utf-8"
+        able = self.stderr.isatty() and env.get("TERM") != "dumb" and encoding.lower().startswith("utf")
+        return able and env.get("CI", "") in ("", "0", "false")
 
     def out(self, text: str, *, raw: bool = False) -> None:
-        """A text on standard output; on a terminal lines are broken between words, except for `raw` documents."""
+        """A text on standard output; on a terminal lines are broken between words. `raw` documents stay as they
+        are, and are UTF-8 whatever the locale is."""
+        if raw and isinstance(self.stdout, TextIOWrapper):
+            self.stdout.reconfigure(encoding="utf-8", errors="replace")
         self._write(text if raw else self._flowing(text, self.stdout), self.stdout, text.endswith("\n"))
 
     def err(self, text: str) -> None:
@@ -175,6 +183,13 @@ class Session:
         finally:
             self.stop_progress()
 
+    def recorded(self, target: str | None) -> list[Project]:
+        """The project as its record knows it, wherever it did not end; see `api.open_recorded`."""
+        found: list[Project] = self.api.open_recorded(
+            self.target(target), where=self.where(), listener=self.listen
+        )
+        return found
+
     def apps(self, project: Project) -> tuple[str, ...]:
         """The apps that were asked for, by their full names; `PHASE/` for a phase."""
         return project.config.full_names(self.options.apps)
@@ -200,6 +215,7 @@ class Session:
         """This plan is executed next; masked, because what it does is shown."""
         if not self.options.quiet:
             self.progress.expect(plan)
+            self.begin("beginning")
 
     def tell(self, text: str) -> None:
         """A remark in the middle of a run; a signal handler may make one too."""
@@ -289,3 +305,4 @@ class Session:
             )
         if not self.terminal.ask(question):
             raise PlanRefused("not confirmed; nothing was changed")
+        self.begin("working")

@@ -10,6 +10,7 @@ from sbkube.models.deployment_state import (
     AppDeploymentRecord,
     DeploymentDetail,
     DeploymentRecord,
+    DeploymentStatus,
     EventRecord,
     HelmReleaseRecord,
     ResourceRecord,
@@ -114,7 +115,9 @@ def _source(origin: Mapping[str, Any]) -> str:
 def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink, width: int) -> str:
     took = between(app.started_at, app.ended_at)
     where = ink.dim(f"{app.app_type} in {app.namespace}" if app.namespace else app.app_type)
-    line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(took)}" if took else "")
+    idle = app.status is DeploymentStatus.SUCCESS and app.started_at is None
+    told = "nothing to do" if idle else took
+    line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(told)}" if told else "")
     if not app.error_message:
         return line
     return f"{line}\n  {ink.paint(in_short(app.error_message, detail, width - 2), DEPLOYMENTS[app.status][1])}"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.report.ink import Ink
-from sbkube.report.layout import age, between, columns
+from sbkube.report.layout import age, between, columns, plural
 from sbkube.report.theme import DEPLOYMENTS
 
 _HEAD = ("ID", "STATUS", "COMMAND", "PROJECT", "CLUSTER", "AGE", "TOOK", "CHANGES")
@@ -34,9 +34,12 @@ def fate(record: DeploymentRecord, ink: Ink) -> str:
 
 
 def changes(counts: Mapping[str, int]) -> str:
-    """`+2 ~1 -3`; what is zero is left out, nothing at all is `none`."""
+    """Objects as `+2 ~1 -3`, those of releases too; what is zero is left out. Where no object was changed, the
+    releases and commands that were all the same, else `none`."""
     marks = (("create", "+"), ("change", "~"), ("recreate", "±"), ("delete", "-"))
-    return " ".join(f"{mark}{counts[name]}" for name, mark in marks if counts.get(name)) or "none"
+    objects = " ".join(f"{mark}{counts[name]}" for name, mark in marks if counts.get(name))
+    others = ((counts.get("releases", 0), "release"), (counts.get("commands", 0), "command"))
+    return objects or ", ".join(plural(count, noun) for count, noun in others if count) or "none"
 
 
 def table(records: Sequence[DeploymentRecord], *, ink: Ink, width: int = 80, now: datetime | None = None) -> str:

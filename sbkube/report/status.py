@@ -120,7 +120,8 @@ def _objects(app: AppStatusLike, ink: Ink, view: StatusView) -> list[str]:
 
 
 def graph(report: StatusLike, depends: Mapping[str, Sequence[str]], *, ink: Ink) -> str:
-    """The apps as trees: below each app what depends on it; one that depends on several stands below each."""
+    """The apps as trees: below each app what depends on it; one that depends on several stands below each. What
+    is not well says why."""
     by_name = {app.name: app for app in report.apps}
     children: dict[str, list[str]] = {name: [] for name in by_name}
     for name in by_name:
@@ -136,7 +137,8 @@ def graph(report: StatusLike, depends: Mapping[str, Sequence[str]], *, ink: Ink)
         mark, style = HEALTH[app.health.status]
         branch = "" if top else lead + ("└─ " if last else "├─ ")
         again = name in shown and children[name]
-        lines.append(f"{branch}{ink.paint(mark, style)} {name}{ink.dim('  (see above)') if again else ''}")
+        note = "(see above)" if again else "" if app.health.ready else app.health.message
+        lines.append(f"{branch}{ink.paint(mark, style)} {name}{ink.dim(f'  {note}') if note else ''}")
         if again:
             return
         shown.add(name)

@@ -61,8 +61,9 @@ def compute(found: Facts, *, error: bool = False, interrupted: bool = False) -> 
 
 
 def effects(conn: Connection, deployment: int) -> dict[str, int]:
-    """Objects by what really became of them: `create`, `change`, `delete`, `recreate`."""
-    c = deployed_resources.c
+    """Objects by what really became of them: `create`, `change`, `delete`, `recreate`; and how many `releases`
+    were acted on and `commands` run."""
+    c, r = deployed_resources.c, helm_releases.c
     query = select(
         c.verb,
         c.before_blob.is_(None),
@@ -80,7 +81,11 @@ def effects(conn: Connection, deployment: int) -> dict[str, int]:
             counts["create"] += not gone
         elif not before or before != after:
             counts["change"] += 1
-    return counts
+    acted = select(func.count()).where(r.deployment_id == deployment, r.state == OpState.APPLIED.value)
+    ran = select(func.count()).where(
+        c.deployment_id == deployment, c.state == OpState.APPLIED.value, c.verb == Verb.RUN.value
+    )
+    return {**counts, "releases": conn.execute(acted).scalar() or 0, "commands": conn.execute(ran).scalar() or 0}
 
 
 def _any(counts: dict[OpState, int] | dict[DeploymentStatus, int], wanted: Iterable[object]) -> bool:

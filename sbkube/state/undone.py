@@ -138,7 +138,7 @@ def _target(row: Any) -> Target:
 
 
 def _changed(row: Any) -> bool:
-    return any((row.counts or {}).get(name) for name in ("create", "change", "recreate", "delete"))
+    return any((row.counts or {}).get(name) for name in ("create", "change", "recreate", "delete", "releases"))
 
 
 def _whole(conn: Connection, rollback: _Rollback, row: Any) -> bool:

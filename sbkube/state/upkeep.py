@@ -23,13 +23,13 @@ class Upkeep:
         """Keep objects with something at these path globs encrypted, as Secrets are; they may grow."""
         self.database.store.sensitive = sensitive
 
-    def verify(self, anchor: Anchor | None = None) -> Verdict:
+    def verify(self, anchor: Anchor | None = None, progress: transfer.Progress | None = None) -> Verdict:
         """Whether what is recorded of ended deployments is what was recorded when they ended. `anchor` is what
-        the cluster knows of the last one."""
+        the cluster knows of the last one; `progress` gets deployments done and in all."""
         from sbkube.state.verify import verify
 
         with self.database.reading() as conn:
-            return verify(conn, self.database.store, anchor)
+            return verify(conn, self.database.store, anchor, progress)
 
     def export_to(self, file: Path, progress: transfer.Progress | None = None) -> transfer.Exported:
         """Write the whole database into a new file, from which `import_from` reads."""

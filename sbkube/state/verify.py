@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from sbkube.errors import StateError
 from sbkube.models.deployment_state import DeploymentStatus
@@ -17,6 +17,8 @@ from sbkube.state.closings import CHECKPOINT, CLOSING, MERGE, REKEY, ClosingRow,
 from sbkube.state.history import RUNNING
 from sbkube.state.secrets import StateKey
 from sbkube.state.tables import blobs, closings, deployments
+
+Progress = Callable[[int, int], None]
 
 _NOT_HERE = "its closing was made with a key that is not here"
 _TAIL = (
@@ -57,10 +59,13 @@ class Verdict:
         return not any(finding.serious for finding in self.findings)
 
 
-def verify(conn: Connection, store: BlobStore, anchor: Anchor | None = None) -> Verdict:
+def verify(
+    conn: Connection, store: BlobStore, anchor: Anchor | None = None, progress: Progress | None = None
+) -> Verdict:
     """Follow every chain, compare every deployment with its newest closing, and open every blob it refers to.
 
-    `anchor` comes from the cluster: closings that were removed at the very end show only against it.
+    `anchor` comes from the cluster: closings that were removed at the very end show only against it. `progress`
+    gets deployments done and deployments in all.
     """
     try:
         rows = conn.execute(select(closings).order_by(closings.c.sequence)).all()
@@ -75,12 +80,27 @@ def verify(conn: Connection, store: BlobStore, anchor: Anchor | None = None) -> 
     hidden = sum(finding.message == _NOT_HERE for finding in findings)
     pruned, lost = pruned_ids(conn, rows)
     findings += lost
-    findings += _verify_contents(conn, rows, pruned)
+    step = _Steps(conn, progress)
+    findings += _verify_contents(conn, rows, pruned, step)
     findings += _verify_order(conn, rows)
-    opened = _Opened(conn, store)
+    opened = _Opened(conn, store, step)
     findings += opened.run()
     findings += _verify_anchor(rows, anchor)
     return Verdict(len(by_chain), len(rows), tuple(findings), len(opened.seen), hidden + opened.unproven)
+
+
+class _Steps:
+    """Called twice for each deployment; tells how far it is."""
+
+    def __init__(self, conn: Connection, progress: Progress | None) -> None:
+        self.progress = progress
+        self.done = 0
+        self.total = conn.execute(select(func.count()).select_from(deployments)).scalar() or 0
+
+    def __call__(self) -> None:
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done // 2, self.total)
 
 
 def _verify_chain(chain: Sequence[ClosingRow], key: StateKey | None) -> Iterator[Finding]:
@@ -198,7 +218,9 @@ def pruned_ids(conn: Connection, rows: Sequence[ClosingRow]) -> tuple[set[str], 
     return pruned, findings
 
 
-def _verify_contents(conn: Connection, rows: Sequence[ClosingRow], pruned: set[str]) -> Iterator[Finding]:
+def _verify_contents(
+    conn: Connection, rows: Sequence[ClosingRow], pruned: set[str], step: Callable[[], None]
+) -> Iterator[Finding]:
     closed = [row for row in rows if row.kind == CLOSING]
     newest = {row.deployment_id: row for row in closed}
     rolled_back = {row.deployment_id for row in closed if row.status == DeploymentStatus.ROLLED_BACK.value}
@@ -210,6 +232,7 @@ def _verify_contents(conn: Connection, rows: Sequence[ClosingRow], pruned: set[s
             if public_id not in pruned:
                 yield Finding(public_id, "the deployment was removed")
             continue
+        step()
         try:
             digests = content_digests(conn, row.id)
         except StateError as error:
@@ -259,14 +282,16 @@ def _changed(conn: Connection, name: str, now: Mapping[str, str]) -> list[str]:
 class _Opened:
     """Opens every blob that a deployment refers to, once. Sealed ones only under a key that is here."""
 
-    def __init__(self, conn: Connection, store: BlobStore) -> None:
+    def __init__(self, conn: Connection, store: BlobStore, step: Callable[[], None]) -> None:
         self.conn = conn
         self.store = store
+        self.step = step
         self.seen: set[str] = set()
         self.unproven = 0
 
     def run(self) -> Iterator[Finding]:
         for row in self.conn.execute(select(deployments.c.id, deployments.c.deployment_id)).all():
+            self.step()
             try:
                 walked = references.of_deployment(self.conn, self.store, row.id)
             except StateError:

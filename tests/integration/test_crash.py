@@ -76,6 +76,25 @@ def test_diff_and_status_mention_the_interrupted_run(bench: Bench, api_server: H
     assert "interrupted" not in bench.sbkube("diff").err
 
 
+def test_a_broken_file_does_not_keep_recover_from_its_work(bench: Bench, api_server: HttpCluster) -> None:
+    _slow_project(bench)
+    run = _start(bench, "apply", "-y")
+    _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
+    run.kill()
+    run.wait()
+    file = bench.folder / "sbkube.yaml"
+    good = file.read_text()
+    file.write_text(good.replace("type: yaml", "type: jaml"))
+    assert bench.sbkube("diff").code == 3
+    ran = bench.ok("recover")
+    assert "settled" in ran.out and "going by what was recorded" in ran.err
+    assert _open_intents() == 0
+    file.write_text(good)
+    bench.ok("resume", "-y")
+    file.write_text("apiVersion: sbkube/v1\napps: 7\n")  # nobody knows whose it is
+    assert bench.sbkube("recover").code == 3
+
+
 def test_ctrl_c_is_recorded_and_exits_130(bench: Bench, api_server: HttpCluster) -> None:
     _slow_project(bench)
     run = _start(bench, "apply", "-y")

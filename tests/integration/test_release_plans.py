@@ -192,3 +192,15 @@ def test_taking_over_a_release_of_others_is_said(bench: Bench, api_server: HttpC
     assert "was not deployed by sbkube" in bench.ok("plan").out
     bench.ok("apply", "-y")
     assert "was not deployed by sbkube" not in bench.ok("plan").out
+
+
+def test_an_upgrade_that_changes_no_object_is_one_all_the_same(bench: Bench) -> None:
+    template = {"a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"}
+    for version in ("1.0.0", "1.0.1"):
+        bench.project({"web": {"type": "helm", "chart": bench.chart("web", template, version=version)}})
+        bench.ok("apply", "-y")
+    newest, first = bench.ok("history", "-o", "json").json["deployments"]
+    assert newest["counts"]["releases"] == first["counts"]["releases"] == 1
+    assert "1 release" in bench.ok("history").out.splitlines()[1]
+    bench.ok("rollback", "-y")
+    assert "rolled back" in bench.ok("history").out.splitlines()[2]

@@ -55,6 +55,10 @@ class Window:
                 assert seen(self.text), self.text
         return self.text
 
+    def type(self, text: str) -> None:
+        """As somebody at the keyboard does."""
+        os.write(self._ours, text.encode())
+
     def end(self) -> int:
         """Read to the end; gives the exit code."""
         while self._read():
@@ -107,6 +111,26 @@ def test_no_line_is_drawn_twice_where_that_makes_no_sense(bench: Bench, environ:
     assert window.end() == 0
     assert not re.search(rb"\x1b\[[0-9]*[AJK]", window.raw), "only colours, if anything"
     assert "web: started" in window.text and "✓ web: done in" in window.text
+
+
+def test_a_locale_without_our_marks_is_no_error(bench: Bench) -> None:
+    bench.write("web.yaml", [deployment("web")])
+    bench.project({"web": {"type": "yaml", "manifests": ["web.yaml"]}})
+    window = Window(bench, "apply", PYTHONIOENCODING="iso-8859-1")
+    assert window.end() == 0 and "? web  2 created" in window.text
+    listed = Window(bench, "status", "-o", "json", PYTHONIOENCODING="ascii")
+    assert listed.end() == 0 and b'"schema": "sbkube/status/v1"' in listed.raw
+
+
+def test_a_question_is_asked_and_answered(bench: Bench) -> None:
+    bench.write("web.yaml", [deployment("web")])
+    bench.project({"web": {"type": "yaml", "manifests": ["web.yaml"]}})
+    bench.ok("apply")
+    window = Window(bench, "delete")
+    window.until(lambda text: "delete on sandbox? [y/N]" in text)
+    window.type("y\n")
+    assert window.end() == 0
+    assert "delete success" in window.text and "⠋" not in window.text
 
 
 def test_no_colour_where_nobody_wants_it(bench: Bench) -> None:

@@ -77,13 +77,14 @@ def verify(session: Session) -> int:
 
 def _verdict(session: Session) -> Any:
     """In a project's folder also against its cluster, if that can be asked."""
+    tell = progress(session, "checked")
     if session.has_project():
         try:
             with session.project() as project:
-                return project.verify()
+                return project.verify(tell)
         except SurroundingsError as error:
             session.terminal.err(f"without the cluster: {error}")
-    return session.api.verify_state(place(session))
+    return session.api.verify_state(place(session), tell)
 
 
 @state.command("info", cls=Command)

@@ -54,7 +54,9 @@ def test_the_id_is_whole_where_it_fits() -> None:
 
 def test_changes() -> None:
     assert changes({"create": 2, "delete": 1, "unchanged": 9}) == "+2 -1"
-    assert changes({}) == "none"
+    assert changes({}) == changes({"releases": 0, "commands": 0}) == "none"
+    assert changes({"create": 2, "releases": 1, "commands": 1}) == "+2"
+    assert changes({"create": 0, "releases": 1, "commands": 2}) == "1 release, 2 commands"
     assert table([], ink=Ink()) == "No deployments are recorded."
 
 

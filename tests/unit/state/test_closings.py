@@ -86,6 +86,13 @@ def test_what_another_key_added_at_the_end_may_be_forged(recorded, file, create)
     assert messages(recorded) == []
 
 
+def test_it_is_told_how_far_it_is(recorded):
+    told: list[tuple[int, int]] = []
+    recorded.verify(progress=lambda done, total: told.append((done, total)))
+    count = len(recorded.list_deployments(limit=None))
+    assert told == sorted(told) and told[-1] == (count, count) and count > 1
+
+
 def test_each_project_and_cluster_has_its_chain(recorded, create):
     from dataclasses import replace
 
