@@ -1,4 +1,5 @@
-"""Writes docs/reference/ from the code: library, commands, keys of the project file, JSON, the sandbox's kinds.
+"""Writes docs/reference/ from the code: library, commands, keys of the project file, JSON, the sandbox's kinds; and
+the list of decisions.
 
 Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)
 
@@ -12,7 +13,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -422,7 +423,19 @@ def _value(part: Json) -> str:
     return " or ".join("time" if part.get("format") and w == "string" else _WORDS.get(w, w) for w in words)
 
 
+# ../adr/index.md
+
+
+def decisions_page() -> str:
+    """The list of decisions."""
+    pages = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    titles = [(page.read_text("utf-8").partition("\n")[0].removeprefix("# "), page.name) for page in pages]
+    what = "What cost something to decide: the question, what else was possible, and why it is as it is."
+    return "\n".join([NOTICE, "", "# Decisions", "", what, "", *(f"- [{t}]({name})" for t, name in titles)]) + "\n"
+
+
 PAGES = {
+    "../adr/index.md": decisions_page,
     "json.md": json_page,
     "python.md": python_page,
     "commands.md": commands_page,
@@ -431,13 +444,13 @@ PAGES = {
 }
 
 
-def stale() -> list[Path]:
+def stale() -> list[tuple[Path, Callable[[], str]]]:
     """Pages that differ from what the code says now."""
     found = []
     for name, page in PAGES.items():
-        path = REFERENCE / name
+        path = (REFERENCE / name).resolve()
         if not path.exists() or path.read_text("utf-8") != page():
-            found.append(path)
+            found.append((path, page))
     return found
 
 
@@ -447,11 +460,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is stale")
     check = parser.parse_args(arguments).check
     outdated = stale()
-    for path in outdated:
+    for path, page in outdated:
         print(f"{path.relative_to(ROOT)}: {'stale, run make reference' if check else 'written'}")
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(PAGES[path.name](), "utf-8")
+            path.write_text(page(), "utf-8")
     return 1 if check and outdated else 0
 
 
