@@ -17,9 +17,10 @@ from sbkube.errors import ClusterError
 from sbkube.models.deployment_state import DeploymentDetail, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import BESIDE, Change, Effect, Verb
-from sbkube.plan import diff, fieldset, labels, order, recreate
+from sbkube.models.resource import ResourceKey
+from sbkube.plan import diff, fieldset, labels, migrate, order, recreate
 from sbkube.plan.labels import MANAGER
-from sbkube.plan.operations import Step, give_back_step, object_step
+from sbkube.plan.operations import Step, give_back_step, object_step, takeover_step
 from sbkube.ports import Recorded
 
 Body = Mapping[str, Any]
@@ -182,20 +183,43 @@ class ObjectUndo:
         if fields and left is not None:
             fields = marked(fields, fields_moved(left, live, MANAGER))
         foreign = not labels.ours(before, self._draft.config.name)
+        managers = self._taken_again(before, live)
         note = "given back to those who managed it before" if foreign else ""
+        note = f"takes over from {', '.join(managers)}" if managers else note
         change = Change(key, Effect.CHANGE if fields else Effect.UNCHANGED, live, after, fields, note)
+        first = takeover_step(app, change, managers) if managers else None
+        if first is not None:
+            self._draft.put_back(app, first)
         step = None
         if fields:
-            step = self._write(app, Verb.APPLY, change, body)
+            step = self._write(app, Verb.APPLY, change, body, first=first)
         else:
             self._draft.show(app, change)
         if foreign:
             self._draft.put_back(app, give_back_step(app, change, before, step))
 
-    def _write(self, app: str, verb: Verb, change: Change, body: Body, wave: int | None = None) -> Step:
+    def _taken_again(self, before: Body, live: Body) -> tuple[str, ...]:
+        """Who got back what was ours as it was `before`, and nobody else's: that is taken over once more."""
+        if not labels.ours(before, self._draft.config.name):
+            return ()
+        had = {owner.manager for owner, _ in fieldset.entries(before) if owner.operation == "Update"}
+        return tuple(name for name in migrate.predecessors(live) if name not in had)
+
+    def _write(
+        self,
+        app: str,
+        verb: Verb,
+        change: Change,
+        body: Body,
+        *,
+        wave: int | None = None,
+        first: Step | None = None,
+    ) -> Step:
         self._draft.show(app, change)
         step = object_step(app, verb, change, body, force=True)
         step = step if wave is None else replace(step, wave=wave)
+        if first is not None:
+            step = replace(step, operation=replace(step.operation, needs=(first.operation.id,)))
         self._draft.put_back(app, step)
         return step
 
@@ -211,7 +235,7 @@ class ObjectUndo:
         if self._draft.is_deleted(key):
             return None
         try:
-            return self._way_back(item, before)
+            return self._way_back(item, before, live)
         except ClusterError as error:
             return error
 
@@ -225,21 +249,30 @@ class ObjectUndo:
                 return whole(before)
         return body
 
-    def _way_back(self, item: _Touched, before: Body) -> tuple[Body, Body]:
+    def _way_back(self, item: _Touched, before: Body, live: Body) -> tuple[Body, Body]:
         """What to apply so that the object becomes as it was, and what the server would make of it.
 
         Applying what we owned gives up what we added since. Where that is not enough, because we took fields over
         from others, their old values are applied too; what others own now is left to them.
         """
-        cluster = self._draft.world.cluster
+        managers = self._taken_again(before, live)
         owned = fieldset.owned_tree(before, MANAGER)
         ours = fieldset.extract(before, owned)
-        after = cluster.dry_run_apply(ours, manager=MANAGER, force=True)
+        after = self._answer(ours, live, managers)
         taken = fieldset.union(owned, item.fields)
         if fieldset.extract(after, taken) == fieldset.extract(before, taken):
             return ours, after
         both = fieldset.extract(before, taken)
-        return both, cluster.dry_run_apply(both, manager=MANAGER, force=True)
+        return both, self._answer(both, live, managers)
+
+    def _answer(self, body: Body, live: Body, managers: Sequence[str]) -> Body:
+        """What the server would make of an object by this apply, once what these managers own is ours."""
+        cluster = self._draft.world.cluster
+        after = cluster.dry_run_apply(body, manager=MANAGER, force=True)
+        if not managers:
+            return after
+        steps = migrate.replacement(live, migrate.given_up(after, managers))
+        return cluster.dry_run_patch(ResourceKey.of(live), steps, manager=MANAGER) if steps else live
 
     def _anew(self, item: _Touched, before: Body, live: Body, error: ClusterError) -> None:
         """A field cannot be changed back: the object must be made anew, where that is allowed."""

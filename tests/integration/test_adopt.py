@@ -177,9 +177,20 @@ def test_rolling_back_an_adoption_gives_everything_back(bench: Bench, api_server
     assert get(api_server, "ConfigMap", bench.namespace, "a") is not None
     assert bench.ok("drift").code == 0
     bench.ok("adopt", "-y")
+    adopted = get(api_server, "ConfigMap", bench.namespace, "a")
     assert bench.ok("plan", "--exit-status").code == 0
     bench.ok("rollback", "-y")
-    bench.ok("rollback", "-y")  # the rollback: it is ours again
+    shown = bench.ok("rollback", "-y").out  # the rollback: it is ours again
+    assert "takes over from kubectl-client-side-apply" in shown
+    again = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert _bare(again) == _bare(adopted) and _owners(again) == _owners(adopted)
+    assert bench.ok("plan", "--exit-status").code == 0
+    app(bench, configmap("a", z="2"))
+    bench.ok("apply", "-y")
+    changed = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert changed is not None and changed["data"] == {"z": "2"}
+    bench.ok("rollback", "-y")
+    bench.ok("rollback", "-y")
     assert bench.ok("plan", "--exit-status").code == 0
 
 
