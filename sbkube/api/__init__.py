@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sbkube.api.browsing import Browser, open_browser
     from sbkube.api.checking import check_schema, check_storage
+    from sbkube.api.family import Member
     from sbkube.api.leftover import open_recorded
     from sbkube.api.offering import Actions, Offer, Wish
     from sbkube.api.project import Project, open_project
@@ -46,6 +47,7 @@ __all__ = [
     "Actions",
     "Browser",
     "Check",
+    "Member",
     "Offer",
     "Project",
     "Records",
@@ -86,6 +88,7 @@ _MODULES = {
         "check_schema",
         "check_storage",
     ),
+    "family": ("Member",),
     "leftover": ("open_recorded",),
     "offering": (
         "Actions",

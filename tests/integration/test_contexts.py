@@ -15,6 +15,7 @@ from integration.test_apply import get
 from integration.test_crash import _start
 from shapes import configmap
 
+from sbkube.api import Where, open_project
 from sbkube.edges import cluster, kubeconfig
 from sbkube.edges.cluster import HttpCluster
 from sbkube.edges.sandbox import Sandbox
@@ -99,6 +100,24 @@ def test_rolling_back_takes_both(bench: Bench, api_server: HttpCluster, both: Ht
     bench.ok("rollback", "-y")
     for server, name in ((api_server, "here"), (both, "there")):
         assert get(server, "ConfigMap", bench.namespace, name)["data"] == {"colour": "blue"}  # type: ignore[index]
+
+
+def test_both_from_python(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:
+    def colours() -> list[str]:
+        found = [get(s, "ConfigMap", bench.namespace, n) for s, n in ((api_server, "here"), (both, "there"))]
+        return [one["data"]["colour"] if one else "none" for one in found]
+
+    where = Where(kubeconfig=str(bench.config))
+    for colour in ("blue", "red"):
+        shop(bench, colour)
+        with open_project(bench.folder, where=where) as project:
+            result = project.apply()
+            assert result.exit_code == 0 and colours() == [colour, colour]
+            assert len({part.record.deployment.cluster_uid for part in result.parts}) == 2
+    with open_project(bench.folder, where=where) as project:
+        assert not project.drift().drifted and len(project.status().parts) == 2
+        assert project.rollback().exit_code == 0 and colours() == ["blue", "blue"]
+        assert project.delete(["there"]).exit_code == 0 and colours() == ["blue", "none"]
 
 
 def test_a_killed_run_is_gone_on_with_on_both(bench: Bench, api_server: HttpCluster, both: HttpCluster) -> None:

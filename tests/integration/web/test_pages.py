@@ -261,7 +261,7 @@ def test_the_pages_of_a_postgresql_database(bench: Bench, door: Door, postgres_u
         shown = inside.get("/deployment", params={"id": second}).text
         link = html.unescape(re.findall(r'href="(/object[^"]*)"', shown)[0])
         paths = ["/", "/?text=apply", "/?app=base", "/?status=rolled_back", f"/compare?a={first}&b={second}", link]
-        for path in (*paths, "/metrics", "/healthz"):
+        for path in (*paths, f"/objects?id={first}&app=base", "/metrics", "/healthz"):
             answer = inside.get(path)
             assert answer.status_code == 200 and "swordfish" not in answer.text, path
         assert second in inside.get("/?status=rolled_back").text
