@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from the code: library, commands, keys of the project file, JSON, the sandbox's kinds; and
+"""Writes docs/reference/ from the code (library, commands, keys of the project file, JSON, the sandbox's kinds), and
 the list of decisions.
 
 Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from doc_pages import PAGES, REMARKS, ROOT, Step, blocks, differs, steps
 
-from sbkube.edges.sandbox import Sandbox
+from sbkube.api.where import sandbox
 
 RUN = [page for page in PAGES if any(block.runs for block in blocks(page))]
 # Nobody is there to say yes, `serve` goes on until it is stopped, and what is installed stays as it is.
@@ -82,7 +82,7 @@ def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path, quick: str) -
     try:
         printed = _shell(todo, tmp_path, quick)
     finally:
-        Sandbox(tmp_path).down()
+        sandbox(tmp_path).down()
     wrong = []
     for step, (code, text) in zip(todo, printed, strict=False):
         if code != step.exits:
