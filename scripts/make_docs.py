@@ -1,5 +1,6 @@
-"""Writes docs/reference/ from the code (library, commands, keys of the project file, JSON, the sandbox's kinds), and
-the list of decisions.
+"""Writes docs/reference/ from the code: library, commands, keys of the project file, JSON, the sandbox's kinds.
+
+The list of decisions is made from their pages.
 
 Usage: python scripts/make_docs.py [--check]   (--check writes nothing and exits 1 if a page is stale)
 

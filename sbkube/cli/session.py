@@ -14,6 +14,7 @@ import click
 from sbkube.cli.options import Options
 from sbkube.report.ink import Ink, wants_colour
 from sbkube.report.layout import flow
+from sbkube.report.printable import coloured
 
 if TYPE_CHECKING:
     from sbkube.api import Project, Records, Where
@@ -77,6 +78,7 @@ class Terminal:
         self._write(self._flowing(text, self.stderr), self.stderr)
 
     def _flowing(self, text: str, stream: TextIO) -> str:
+        text = coloured(text)
         return flow(text, self.size(stream)[0]) if stream.isatty() else text
 
     def _write(self, text: str, stream: TextIO, ended: bool = False) -> None:

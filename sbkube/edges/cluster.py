@@ -131,10 +131,7 @@ class HttpCluster:
                 raise
             # The pages took longer than the server keeps old versions: ask for all at once.
             items = self._json(Request("GET", f"{path}?{query}", subject=kind.kind)).get("items") or []
-        for item in items:
-            item.setdefault("apiVersion", kind.api_version)
-            item.setdefault("kind", kind.kind)
-        return items
+        return [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in items]
 
     def _pages(self, path: str, query: str, kind: ResourceType) -> Objects:
         items: Objects = []

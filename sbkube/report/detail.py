@@ -22,6 +22,7 @@ from sbkube.report.history import changes, word
 from sbkube.report.ink import Ink
 from sbkube.report.layout import between, clip, indent, moment, near, plural
 from sbkube.report.masking import masked_pair
+from sbkube.report.printable import printable
 from sbkube.report.theme import DEPLOYMENTS, EVENTS, OPERATIONS
 
 
@@ -213,12 +214,12 @@ def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) ->
     for event in events:
         stamp = event.created_at.astimezone().strftime("%H:%M:%S")
         subject = event.subject if event.subject not in (event.app_name, *_named(event)) else ""
-        text = f"{subject}: {event.message}" if subject else event.message
+        text = printable(f"{subject}: {event.message}" if subject else event.message)
         style = EVENTS.get(event.kind, "red")
         lines.append(
             f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
         )
-        rest = [line for line in event.detail.splitlines() if line.strip() and line != event.message]
+        rest = [printable(line) for line in event.detail.split("\n") if line.strip() and line != event.message]
         if rest and not whole:
             left = len(rest) - _LINES
             rest = [clip(line, _COLUMNS) for line in rest[-_LINES:]]

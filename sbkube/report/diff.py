@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from sbkube.report.ink import Ink
+from sbkube.report.printable import printable
 from sbkube.report.yaml_text import dump
 
 CONTEXT = 3
@@ -28,7 +30,7 @@ def readable(body: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ink: Ink) -> list[str]:
     """Coloured lines of the difference; every hunk is headed by the path of its first change."""
-    old, new = (dump(body).splitlines() if (body := readable(side)) else [] for side in (before, after))
+    old, new = (_lines(side) for side in (before, _in_order_of(before, after)))
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     lines: list[str] = []
     for group in matcher.get_grouped_opcodes(CONTEXT):
@@ -41,6 +43,21 @@ def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, i
             lines += [ink.red(f"- {line}") for line in old[a1:a2]]
             lines += [ink.green(f"+ {line}") for line in new[b1:b2]]
     return lines
+
+
+def _lines(body: Mapping[str, Any] | None) -> list[str]:
+    clean = readable(body)
+    return [printable(line) for line in dump(clean).split("\n")[:-1]] if clean else []
+
+
+def _in_order_of(before: Any, after: Any) -> Any:
+    """The later value with keys in the order of the earlier one, which says nothing but makes a difference."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = [*(name for name in before if name in after), *(name for name in after if name not in before)]
+        return {name: _in_order_of(before.get(name), after[name]) for name in names}
+    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
+        return [_in_order_of(*pair) for pair in zip_longest(before[: len(after)], after)]
+    return after
 
 
 def _heading(group: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str]) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from sbkube.report.layout import clip, visible
+from sbkube.report.printable import coloured
 
 _EVERY = 0.2  # seconds between two frames
 _CLEAR_LINE, _CLEAR_BELOW = "\x1b[K", "\x1b[J"
@@ -69,9 +70,9 @@ class Live:
     def tell(self, text: str) -> None:
         """Print a line above, soon. Never waits: a signal handler may call it too."""
         if self._thread is None:
-            self._write(f"{text}\n")
+            self._write(f"{coloured(text)}\n")
         else:
-            self._told.append(text)
+            self._told.append(coloured(text))
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -92,7 +93,7 @@ class Live:
     def _frame(self) -> None:
         width, height = self._size()
         # The last column stays free: what a terminal does behind it differs.
-        new = [clip(line, width - 1) for line in self._lines(width - 1, height)][:height]
+        new = [clip(coloured(line), width - 1) for line in self._lines(width - 1, height)][:height]
         told = "".join(f"{text}\n" for text in self._taken())
         if told:
             self._write(self._erased() + told)

@@ -8,13 +8,10 @@ make `Html`. A page that is written with these two cannot be broken out of; a we
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable
 
-_UNPRINTABLE = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
-_TURNING = "\u202a-\u202e\u2066-\u2069"  # turns the direction of text: a name could look like another
-_REPLACED = re.compile(f"[{_UNPRINTABLE}{_TURNING}]")
-_SPECIAL = re.compile(f"[{_UNPRINTABLE}{_TURNING}&<>\"']")
+from sbkube.report.printable import printable
+
 _VOID = frozenset({"meta", "rect", "path", "line", "circle"})
 
 
@@ -32,10 +29,7 @@ def escaped(value: object) -> Html:
     """The value as text in an element or in a quoted attribute; what cannot be printed becomes `\ufffd`."""
     if isinstance(value, Html):
         return value
-    text = str(value)
-    if _SPECIAL.search(text) is None:  # most texts
-        return Html(text)
-    return Html(html.escape(_REPLACED.sub("\ufffd", text), quote=True))
+    return Html(html.escape(printable(str(value)), quote=True))
 
 
 def joined(parts: Iterable[object], between: str = "") -> Html:

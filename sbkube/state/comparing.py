@@ -10,13 +10,13 @@ from sbkube.errors import UsageError
 from sbkube.models.comparison import ReleaseThen, Then
 from sbkube.models.deployment_state import DeploymentRecord, LockTarget, ResourceRecord
 from sbkube.models.outcome import OpState
-from sbkube.models.plan import BESIDE, HELM
+from sbkube.models.plan import BESIDE, HELM, Verb
 from sbkube.state import history
 from sbkube.state.blobs import BlobStore, release_identity
 from sbkube.state.history import of_target
 from sbkube.state.tables import deployed_resources, deployments, helm_releases
 
-_BESIDE = BESIDE - {HELM}
+_BESIDE = BESIDE - {HELM, Verb.LABEL.value}  # what we add to an object of a release is a part of it
 
 
 def both(conn: Connection, store: BlobStore, first: str, second: str) -> tuple[Then, Then]:

@@ -7,11 +7,13 @@ wait for each other instead of failing half-way.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,11 +105,18 @@ def _patiently(dialect: Any, record: Any, args: Any, words: Any) -> Any:
 
 
 def prepare_file(file: Path) -> None:
-    """Create missing parents 0700 and the file 0600; a file that others can read is closed to them."""
+    """Create missing parents 0700 and the file 0600; a file that others can read is closed to them.
+
+    One that is there is not opened: closing any descriptor of it would drop the locks that SQLite holds on it for
+    other connections of this process (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     missing = [folder for folder in (file.parent, *file.parent.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if not os.access(file, os.R_OK | os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
     if os.name == "posix" and file.stat().st_mode & 0o077:
         file.chmod(0o600)
 

@@ -24,6 +24,7 @@ from sbkube.errors import (
 )
 from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus
 from sbkube.models.resource import ResourceKey
+from sbkube.report.printable import printable
 from sbkube.web import views
 from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
 
@@ -32,10 +33,17 @@ _PAGE = 50
 _BARS = 200
 
 
+def _printable(value: object) -> object:
+    """What a template puts out; what is HTML already was made of printable text."""
+    return printable(value) if type(value) is str else value
+
+
 @cache
 def _templates() -> Environment:
     loader = PackageLoader("sbkube.web")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
+    )
 
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:

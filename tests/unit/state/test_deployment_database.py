@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -300,3 +302,26 @@ def test_a_secret_is_encrypted_and_comes_back(file, database, create):
     assert row.after == body
     for path in Path(file.parent).iterdir():
         assert b"correct-horse" not in path.read_bytes(), path
+
+
+COUNT = """
+import sys
+from sbkube.state.database import DeploymentDatabase
+database = DeploymentDatabase(sys.argv[1])
+print(len(database.list_deployments(limit=None)))
+database.close()
+"""
+
+
+def test_a_second_opening_in_one_process_keeps_the_locks_of_the_first(file, create):
+    """POSIX drops all locks of a process on a file when it closes any descriptor of it; another process would then
+    believe to be the last user, and delete the log that this one goes on writing."""
+    first, second = DeploymentDatabase(file), DeploymentDatabase(file)
+    for expected in (1, 2, 3):
+        first.create_deployment(replace(create, deployment_id=f"dep-{expected}"))
+        seen = subprocess.run(
+            [sys.executable, "-c", COUNT, str(file)], capture_output=True, text=True, check=True
+        ).stdout
+        assert int(seen) == expected == len(second.list_deployments())
+    first.close()
+    second.close()
