@@ -253,7 +253,8 @@ class Running(Undoing):
     def _refuse_stale(self) -> None:
         """Under the lock: the plan must still be made on top of the newest deployment."""
         newest = self._newest_deployment()
-        if (newest.id if newest else 0) != (self._newest.id if self._newest else 0):
+        moving = self._newest is not None and not self._newest.status.ended  # it was at work while we planned
+        if moving or (newest.id if newest else 0) != (self._newest.id if self._newest else 0):
             who = f"{newest.operator}@{newest.host} has" if newest else "somebody has"
             raise PlanOvertaken(
                 f"{who} deployed {self.config.name} since this plan was made; nothing was changed",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from sbkube.edges.access import Access
 from sbkube.edges.connection import Connection, Limits, Request, Stream
 from sbkube.edges.discovery import Discovery
 from sbkube.edges.status import from_event
-from sbkube.errors import ClusterError, ClusterForbidden, SbkubeError
+from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.resource import ClusterInfo, ResourceKey, ResourceType
 from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, WatchEvent
@@ -48,6 +48,7 @@ class HttpCluster:
         self.access = connection.access
         self._discovery = Discovery(connection, cache)
         self._info: ClusterInfo | None = None
+        self._asked: Future[ClusterInfo] | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -62,16 +63,20 @@ class HttpCluster:
         """
         with self._lock:
             if self._info is None:
-                self._info = self._ask_info()
+                asked, self._asked = self._asked, None
+                self._info = asked.result() if asked else self._ask_info()
             return self._info
 
     def look_ahead(self) -> None:
-        """Begin to ask for `info` while the caller loads what it needs. Errors come to who asks for it."""
-        threading.Thread(target=self._look_ahead, name="sbkube-info", daemon=True).start()
+        """Begin to ask for `info` while the caller loads what it needs. Errors come to who asks for it next."""
+        asked = self._asked = Future()
+        threading.Thread(target=self._look_ahead, args=(asked,), name="sbkube-info", daemon=True).start()
 
-    def _look_ahead(self) -> None:
-        with contextlib.suppress(SbkubeError):
-            self.info()
+    def _look_ahead(self, asked: Future[ClusterInfo]) -> None:
+        try:
+            asked.set_result(self._ask_info())
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that asks
+            asked.set_exception(error)
 
     def _ask_info(self) -> ClusterInfo:
         version = self._json(Request("GET", "/version"))

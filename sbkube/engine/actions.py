@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from sbkube.engine.release_actions import (
 from sbkube.errors import ClusterError, ClusterUnreachable, CommandFailed, SbkubeError
 from sbkube.models.deployment_state import ResourceRecord
 from sbkube.models.outcome import OpState, Outcome
-from sbkube.models.plan import Effect, Operation, Verb
+from sbkube.models.plan import Effect, FieldChange, Operation, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import diff, migrate, order
 from sbkube.plan.labels import MANAGER
@@ -177,9 +177,13 @@ def _moved(operation: Operation, hands: Hands, key: ResourceKey, body: dict[str,
         raise ClusterError(f"{key} was deleted or replaced since the plan was made", code=409, reason="Conflict")
     now = diff.compare(live, cluster.dry_run_apply(body, manager=MANAGER, force=operation.force))
     planned = operation.changes[0].fields
-    if {(f.path, repr(f.after)) for f in now} != {(f.path, repr(f.after)) for f in planned}:
+    if _told(now) != _told(planned):
         raise ClusterError(f"{key} was changed by somebody since the plan was made", code=409, reason="Conflict")
     return live
+
+
+def _told(fields: Iterable[FieldChange]) -> set[tuple[str, str, str]]:
+    return {(field.path, repr(field.before), repr(field.after)) for field in fields}
 
 
 def create_object(operation: Operation, hands: Hands) -> Done:

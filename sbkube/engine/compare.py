@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,10 +19,10 @@ from sbkube.models.resource import ResourceKey
 from sbkube.plan import answers, classify, definitions, diff, labels, migrate, recreate
 from sbkube.plan.classify import Past, Verdict
 from sbkube.plan.labels import HELM_MANAGER, MANAGER
-from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Json, Recorded
 
-RELEASES = "sh.helm.release.v1."  # begins the names of Secrets that hold releases
+_NO_RELEASES = "type!=helm.sh/release.v1"  # Helm's records are large Secrets, and are rarely meant
+_FEW_SECRETS = 16  # those of others are read only where it saves much
 _FEW = 3  # up to so many objects of a kind and namespace are fetched one by one, more by a list
 
 
@@ -66,27 +67,19 @@ class Live:
         if kind is None:
             self._objects.update({key.identity: None for key in keys})
             return
-        if len(keys) > _FEW:
-            try:
-                listed = self._cluster.list(kind, first.namespace, fields=_leaving_out_releases(keys))
-            except ClusterForbidden:
-                pass  # listing may be forbidden where getting is not
-            else:
+        secret = (first.group, first.kind) == ("", "Secret")
+        if len(keys) > (_FEW_SECRETS if secret else _FEW):
+            with suppress(ClusterForbidden):  # listing may be forbidden where getting is not
+                listed = self._cluster.list(kind, first.namespace, fields=_NO_RELEASES if secret else "")
                 by_name = {item["metadata"]["name"]: item for item in listed}
-                self._objects.update({key.identity: by_name.get(key.name) for key in keys})
-                return
+                found = {key.identity: by_name.get(key.name) for key in keys}
+                self._objects.update(found)
+                keys = [key for key in keys if secret and found[key.identity] is None]
         for key in keys:
             try:
                 self._objects[key.identity] = self._cluster.get(key)
             except ClusterForbidden as error:
                 self._hidden[key.identity] = error
-
-
-def _leaving_out_releases(keys: Sequence[ResourceKey]) -> str:
-    """A field selector for what is to be listed: Helm's releases are large Secrets that are rarely meant."""
-    first = keys[0]
-    plain = (first.group, first.kind) == ("", "Secret") and not any(k.name.startswith(RELEASES) for k in keys)
-    return "type!=helm.sh/release.v1" if plain else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,9 +287,7 @@ class Comparer:
         self, wanted: Desired, live: Json | None, error: ClusterError | ClusterForbidden, terms: Terms
     ) -> Compared:
         """The server would not even pretend: wrong for good (400, 422), or unknown (rights, webhooks)."""
-        Scrubber.of_object(wanted.body, self._world.sensitive, terms.values, self._world.decryptor.known).refusal(
-            error
-        )
+        self._world.cleaned(error, wanted.body, terms.values)
         if isinstance(error, ClusterError) and error.immutable and live is not None:
             return self._recreated(wanted, live, error, terms)
         if isinstance(error, ClusterError) and trial.for_good(error):
@@ -327,9 +318,7 @@ class Comparer:
         try:
             after = trial.made_anew(self._world.cluster, wanted.body)
         except ClusterError as invalid:
-            Scrubber.of_object(
-                wanted.body, self._world.sensitive, terms.values, self._world.decryptor.known
-            ).refusal(invalid)
+            self._world.cleaned(invalid, wanted.body, terms.values)
             problem = _problem(wanted, f"it would have to be recreated, and then: {invalid.message}", invalid.hint)
             return Compared(_change(wanted, Effect.RECREATE, live, None, fields), wanted.body, problems=(problem,))
         note = f"recreated, because {named} cannot be changed"

@@ -253,9 +253,9 @@ class _Resume:
         try:
             return self._world.cluster.dry_run_apply(op.desired or {}, manager=MANAGER, force=op.force)
         except ClusterError as error:
-            same = live["metadata"].get("resourceVersion") == op.resource_version
-            if not same:
-                self._problem(op, f"it has changed since, and the cluster does not simulate the rest: {error}")
+            if live["metadata"].get("resourceVersion") != op.resource_version:
+                why = self._world.cleaned(error, op.desired or {})
+                self._problem(op, f"it has changed since, and the cluster does not simulate the rest: {why}")
             return None
 
     @staticmethod

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, TypeVar
 
+from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.outcome import Event
 from sbkube.models.release import ReleaseRecord
+from sbkube.plan.scrub import Scrubber
 from sbkube.plan.sensitive import SensitivePaths
 from sbkube.ports import Clock, Cluster, CommandPort, Decryptor, HelmPort, Kustomize, LeasePort, Ledger, Listener
 from sbkube.sources.catalogue import Catalogue
 
 T = TypeVar("T")
 R = TypeVar("R")
+_NOTHING: Mapping[str, Any] = {}
 REQUESTS = 16  # requests to the API server that are under way at once
 
 
@@ -41,6 +44,14 @@ class Surroundings:
         event = Event(kind, self.clock.now(), **fields)
         self.listener(event)
         return event
+
+    def cleaned(
+        self, error: ClusterError | ClusterForbidden, body: Mapping[str, Any], values: Mapping[str, Any] = _NOTHING
+    ) -> str:
+        """What the server says of an object that it refuses, without what is secret in it or in the Helm values
+        that it was rendered with; the error itself says no more from then on."""
+        Scrubber.of_object(body, self.sensitive, values, self.decryptor.known).refusal(error)
+        return error.message
 
 
 def at_once(act: Callable[[T], R], items: Iterable[T], workers: int = REQUESTS) -> list[R]:

@@ -77,7 +77,8 @@ def _apply(draft: Draft, app: str, command: Command, known: Mapping[str, Command
         try:
             after = draft.world.cluster.dry_run_apply(manifest.body, manager=MANAGER, force=True)
         except ClusterError as error:
-            draft.problem(f"{app}: {key} cannot be applied: {error.message}", error.hint or "look at the file")
+            said = draft.world.cleaned(error, manifest.body)
+            draft.problem(f"{app}: {key} cannot be applied: {said}", error.hint or "look at the file")
             continue
         fields = diff.compare(live, after) if live is not None else ()
         if live is not None and not fields:

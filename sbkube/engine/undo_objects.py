@@ -237,6 +237,7 @@ class ObjectUndo:
         try:
             return self._way_back(item, before, live)
         except ClusterError as error:
+            self._draft.world.cleaned(error, before)
             return error
 
     def _creatable(self, before: Body) -> Body:

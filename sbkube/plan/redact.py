@@ -37,10 +37,11 @@ class Redactor:
             for name in ("data", "stringData"):
                 if isinstance(clean.get(name), Mapping):
                     clean[name] = {key: self.mask(value) for key, value in clean[name].items()}
-            clean = self._without_last_applied(clean)
+        clean = self._without_last_applied(clean)
         return self._globbed(clean, "") if self._globs else clean
 
     def _without_last_applied(self, body: dict[str, Any]) -> dict[str, Any]:
+        """kubectl's copy of an object repeats everything, under paths that nobody names."""
         annotations = (body.get("metadata") or {}).get("annotations") or {}
         if LAST_APPLIED not in annotations:
             return body
@@ -59,17 +60,17 @@ class Redactor:
     def field(self, change: FieldChange, secret: bool) -> FieldChange:
         """A field change without secret values."""
         top = change.path.split(".")[0].split("[")[0]
-        hide = secret and (top in {"data", "stringData"} or LAST_APPLIED in change.path)
-        before, after = (self._value(v, change.path, secret, hide) for v in (change.before, change.after))
+        hide = (secret and top in {"data", "stringData"}) or LAST_APPLIED in change.path
+        before, after = (self._value(v, change.path, hide) for v in (change.before, change.after))
         return replace(change, before=before, after=after)
 
-    def _value(self, value: Any, path: str, secret: bool, hide: bool) -> Any:
+    def _value(self, value: Any, path: str, hide: bool) -> Any:
         """One side of a field change, which may be a whole map that came or went."""
         if value is None:
             return None
         if hide:
             return self.mask(value)
-        if secret and isinstance(value, Mapping) and LAST_APPLIED in value:
+        if isinstance(value, Mapping) and LAST_APPLIED in value:
             value = {**value, LAST_APPLIED: self.mask(value[LAST_APPLIED])}
         return self._within(value, path) if self._globs else value
 

@@ -12,6 +12,9 @@ from sbkube.report.printable import printable
 from sbkube.report.yaml_text import dump
 
 CONTEXT = 3
+_MANY = 1000  # lines of both sides from which frequent ones are no anchors: the time would grow with their square
+_MOST = 20_000  # lines of both sides that are compared
+Code = tuple[str, int, int, int, int]
 _SERVER_META = frozenset(
     {"managedFields", "creationTimestamp", "resourceVersion", "uid", "generation", "selfLink", "deletionTimestamp"}
 )
@@ -31,9 +34,11 @@ def readable(body: Mapping[str, Any] | None) -> dict[str, Any]:
 def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ink: Ink) -> list[str]:
     """Coloured lines of the difference; every hunk is headed by the path of its first change."""
     old, new = (_lines(side) for side in (before, _in_order_of(before, after)))
-    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    groups = _groups(old, new)
+    if groups is None:
+        return [f"{len(old):,} lines became {len(new):,}: too many to be compared here"]
     lines: list[str] = []
-    for group in matcher.get_grouped_opcodes(CONTEXT):
+    for group in groups:
         if old and new:
             lines.append(ink.cyan(f"@@ {_heading(group, old, new)}"))
         for tag, a1, a2, b1, b2 in group:
@@ -43,6 +48,15 @@ def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, i
             lines += [ink.red(f"- {line}") for line in old[a1:a2]]
             lines += [ink.green(f"+ {line}") for line in new[b1:b2]]
     return lines
+
+
+def _groups(old: list[str], new: list[str]) -> list[list[Code]] | None:
+    """What differs, with a few equal lines around it; None where finding that would take too long."""
+    many = len(old) + len(new)
+    if many > _MOST:
+        return None
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=many > _MANY)
+    return list(matcher.get_grouped_opcodes(CONTEXT))
 
 
 def _lines(body: Mapping[str, Any] | None) -> list[str]:
@@ -60,7 +74,7 @@ def _in_order_of(before: Any, after: Any) -> Any:
     return after
 
 
-def _heading(group: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str]) -> str:
+def _heading(group: Sequence[Code], old: list[str], new: list[str]) -> str:
     tag, a1, _, b1, _ = next(code for code in group if code[0] != "equal")
     return path_at(new, b1) if tag == "insert" else path_at(old, a1)
 

@@ -44,7 +44,7 @@ def _without_named(
     if body is None:
         return None
     clean = _named_hidden(body, other, globs, "") if globs else body
-    return dict(clean)
+    return _copy_hidden(dict(clean))
 
 
 def _named_hidden(value: Any, other: Any, globs: Sequence[str], path: str) -> Any:
@@ -74,6 +74,11 @@ def _masked(body: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> 
             clean[name] = {k: _hide(v, old.get(k, v)) for k, v in values.items()}
         elif values is not None:
             clean[name] = HIDDEN
+    return _copy_hidden(clean)
+
+
+def _copy_hidden(clean: dict[str, Any]) -> dict[str, Any]:
+    """Without kubectl's copy of the object, which repeats everything under paths that nobody names."""
     meta = clean.get("metadata")
     notes = meta.get("annotations") if isinstance(meta, Mapping) else None
     if isinstance(meta, Mapping) and isinstance(notes, Mapping) and _LAST_APPLIED in notes:
@@ -90,9 +95,7 @@ def _hide(value: Any, old: Any) -> Any:
 def masked_field(key: ResourceKey, change: FieldChange) -> FieldChange:
     """A field change without secret values."""
     top = re.split(r"[.\[]", change.path, maxsplit=1)[0]
-    if not secret(key):
-        return change
-    if top not in _SECRET_FIELDS and _LAST_APPLIED not in change.path:
+    if not (secret(key) and top in _SECRET_FIELDS) and _LAST_APPLIED not in change.path:
         return replace(change, before=_noted(change.before), after=_noted(change.after))
     before = None if change.before is None else _hide(change.before, change.before)
     after = None if change.after is None else _hide(change.after, change.before)

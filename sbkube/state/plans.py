@@ -54,7 +54,9 @@ def store_plan(plan: Plan, batch: BlobBatch) -> str | None:
     apps = []
     for app in plan.apps:
         sensitive = app_is_sensitive(app, batch.store)
-        document = _with_roster(app_to_json(app, keep), batch)
+        document = app_to_json(app, keep)
+        if batch.store.key is not None or not sensitive:
+            document = _with_roster(document, batch)
         name = batch.add(document, _app_identity(app.name), sensitive=sensitive)
         apps.append({"name": app.name, REFERENCE: name})
     return batch.add(header_to_json(plan) | {"apps": apps})

@@ -164,11 +164,16 @@ class Door:
         return bool(want) and word.lower() == "bearer" and _same(token, want)
 
     def _vouched(self, request: Request) -> str:
-        name = request.headers.get(self._rules.identity_header, "") if self._rules.identity_header else ""
-        if not (name and self._trusted(_peer(request))):
+        header = self._rules.identity_header
+        names = request.headers.getlist(header) if header and self._trusted(_peer(request)) else []
+        if len(names) != 1:  # of two, one may have come from the browser
             return ""
-        text = name.encode("latin-1").decode("utf-8", "replace")  # headers are bytes, and proxies send UTF-8
-        return "".join(filter(str.isprintable, text))[:_NAME]
+        try:
+            name = names[0].encode("latin-1").decode()  # headers are bytes, and proxies send UTF-8
+        except UnicodeDecodeError:
+            return ""
+        # A name that would have to be cleaned is not the one that the proxy means.
+        return name if name.isprintable() and len(name) <= _NAME else ""
 
     def _trusted(self, peer: str) -> bool:
         if not peer:

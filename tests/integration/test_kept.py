@@ -96,6 +96,40 @@ def test_a_plan_that_was_overtaken_is_refused(bench: Bench, api_server: HttpClus
             project.execute(plan, command="apply")
 
 
+def test_a_plan_made_while_another_run_was_at_work_is_refused(bench: Bench, api_server: HttpCluster) -> None:
+    """It was made on top of a deployment that had not changed anything yet."""
+    from sbkube.api import Where, open_project
+    from sbkube.models.outcome import Event
+
+    where = Where(kubeconfig=str(bench.config))
+    _one(bench, configmap("a", x="1"))
+    bench.ok("apply", "-y")
+    _one(bench, configmap("a", x="2"))
+    begun, on = threading.Event(), threading.Event()
+
+    def listen(event: Event) -> None:
+        if event.kind == "deployment.started":
+            begun.set()
+            on.wait(60)
+
+    def theirs() -> None:
+        with open_project(bench.folder, listener=listen, where=where) as other:
+            other.execute(other.plan(), command="apply")
+
+    run = threading.Thread(target=theirs)
+    run.start()
+    assert begun.wait(60)
+    _one(bench, configmap("a", x="3"))
+    with open_project(bench.folder, where=where) as project:
+        plan = project.plan()
+        on.set()
+        run.join()
+        with pytest.raises(PlanRefused, match="since this plan was made"):
+            project.execute(plan, command="apply")
+    live = get(api_server, "ConfigMap", bench.namespace, "a")
+    assert live is not None and live["data"] == {"x": "2"}
+
+
 def test_a_release_changed_by_hand_wants_force(bench: Bench, api_server: HttpCluster) -> None:
     from sbkube.api import Where, open_project
     from sbkube.models.release import ReleaseSpec

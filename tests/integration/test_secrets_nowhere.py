@@ -27,11 +27,13 @@ from integration.conftest import Bench
 from integration.test_apply import get
 from integration.test_conflicts import app, edit
 from integration.test_crash import _until
+from integration.test_definitions import definition
 from shapes import configmap, deployment
 from web_server import serving
 
 from sbkube.edges.cluster import HttpCluster
 from sbkube.edges.connection import Request
+from sbkube.models.resource import ResourceKey
 from sbkube.state.packing import decompress, zstd
 
 PLANTED = {
@@ -409,3 +411,34 @@ def test_sensitive_fields_are_hidden_wherever_a_difference_is_told(bench: Bench,
     for words in (("drift",), ("drift", "-o", "json"), ("plan",), ("rollback", "-y")):
         ran = bench.sbkube(*words)
         assert "example.com/token" in ran.out + ran.err and "planted" not in ran.out + ran.err
+
+
+def test_a_refused_rollback_does_not_quote_what_is_sensitive(bench: Bench, api_server: HttpCluster) -> None:
+    """The API server does: `Invalid value: "…"`. So the values are taken out of what it says."""
+    group = f"{bench.namespace}.example.com"
+
+    def allow(pattern: str) -> None:
+        wanted = definition(group, properties={"pin": {"type": "string", "pattern": pattern}})
+        api_server.apply(wanted, manager="tests", force=True)
+
+    def established() -> bool:
+        live = api_server.get(ResourceKey.of(definition(group))) or {}
+        conditions = (live.get("status") or {}).get("conditions") or ()
+        return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+    def put(pin: str) -> None:
+        kind = {"apiVersion": f"{group}/v1", "kind": "Gadget"}
+        bench.write("gadget.yaml", [{**kind, "metadata": {"name": "g"}, "spec": {"pin": pin}}])
+        bench.project({"g": {"type": "yaml", "manifests": ["gadget.yaml"]}}, sensitive=["spec.pin"])
+        bench.ok("apply", "-y")
+
+    allow(".*")
+    _until(established)
+    put("hunter-one")
+    put("new-pin")
+    allow("^new-")
+    ran = bench.sbkube("rollback", "-y")
+    while ran.code == 0:  # a server may take a moment to follow the new definition
+        put("new-pin")
+        ran = bench.sbkube("rollback", "-y")
+    assert ran.code == 3 and "hunter-one" not in ran.out + ran.err and "(masked)" in ran.err

@@ -183,8 +183,13 @@ def test_an_identity_counts_only_from_a_proxy(client: TestClient, door: Door) ->
     with TestClient(client.app, "http://127.0.0.1", client=("10.1.2.3", 1)) as proxy:
         answer = proxy.get("/", headers=named)
         assert answer.status_code == 200 and "ann&lt;b&gt;" in answer.text
-        sent = {b"x-user": "Jörg\u202e".encode()}
+        sent = {b"x-user": "Jörg".encode()}
         assert "Sign out Jörg</button>" in proxy.get("/", headers=sent).text
+        for spoilt in ("Jörg\u202e", "a\u200bnn", "al\u00adice", "al\x85ice", "x" * 300):
+            assert proxy.get("/", headers={b"x-user": spoilt.encode()}).status_code == 401, ascii(spoilt)
+        assert proxy.get("/", headers={b"x-user": b"\xff"}).status_code == 401
+        twice = [("x-user", "ann"), ("x-user", "bob")]
+        assert proxy.get("/", headers=twice).status_code == 401, "one of the two may be the browser's"
 
 
 def test_the_cookie_stays_on_tls_where_a_proxy_ends_it(client: TestClient, door: Door) -> None:

@@ -60,6 +60,19 @@ def test_info_is_asked_once_and_the_user_may_stay_unknown(review: bytes, user: s
         assert len(server.requests) == 3
 
 
+def test_what_was_asked_ahead_is_not_asked_again_nor_is_its_error() -> None:
+    with StubServer(VERSION, SYSTEM, failure(404, "no")) as server:
+        cluster = reach(server)
+        cluster.look_ahead()
+        assert cluster.info().uid == "u-1" and len(server.requests) == 3
+    with StubServer(VERSION, answer(200, {"kind": "Namespace"}), VERSION, SYSTEM, failure(404, "no")) as server:
+        cluster = reach(server)
+        cluster.look_ahead()
+        with pytest.raises(KeyError):
+            cluster.info()
+        assert cluster.info().uid == "u-1" and len(server.requests) == 5
+
+
 def test_a_cluster_without_its_uid_is_forbidden() -> None:
     message = (
         'forbidden: User "ci" cannot get resource "namespaces" in API group "" in the namespace "kube-system"'

@@ -41,6 +41,15 @@ def test_fields() -> None:
     assert masked_field(SECRET, FieldChange(f"metadata.annotations[{NOTE}]", "x", "y")).after != "y"
 
 
+def test_the_copy_that_kubectl_keeps_repeats_what_a_glob_names() -> None:
+    body = {"metadata": {"annotations": {NOTE: "clear", "a": "b"}}, "data": {"token": "clear"}}
+    shown = masked_pair(MAP, body, None, ["data.token"])[0]
+    assert shown == {"metadata": {"annotations": {NOTE: "(masked)", "a": "b"}}, "data": {"token": "(masked)"}}
+    assert masked_field(MAP, FieldChange(f"metadata.annotations[{NOTE}]", "clear", None)).before == "(masked)"
+    whole = masked_field(MAP, FieldChange("metadata.annotations", {NOTE: "clear"}, None))
+    assert whole.before == {NOTE: "(masked)"}
+
+
 def test_a_whole_map_of_annotations_is_masked_in_the_one_place() -> None:
     hidden = masked_field(SECRET, FieldChange("metadata.annotations", {NOTE: "clear", "a": "b"}, None))
     assert hidden.before[NOTE] != "clear" and hidden.before["a"] == "b"

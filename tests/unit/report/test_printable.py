@@ -43,3 +43,8 @@ def test_items_of_lists_keep_their_order() -> None:
         {"spec": {"ports": [{"port": n, "name": f"p{n}"} for n in ports]}} for ports in ((1, 2), (2, 1))
     )
     assert [line for line in unified(before, after, Ink()) if line[0] in "+-"]
+
+
+def test_what_is_too_long_to_be_compared_says_so() -> None:
+    before, after = ({"data": {str(n): f"{n} {side}" for n in range(11_000)}} for side in "ab")
+    assert unified(before, after, Ink()) == ["11,001 lines became 11,001: too many to be compared here"]
