@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,13 +65,17 @@ def _answer(client: socket.socket) -> None:
         for at, stream in enumerate(streams):
             os.dup2(stream, at)
             os.close(stream)
+        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
         os.chdir(given["folder"])
         os.environ.clear()
         os.environ.update(given["environ"])
         code = main(given["words"])
+    except BaseException:  # noqa: BLE001 - the process ends below, without a word
+        traceback.print_exc()
     finally:
-        with suppress(OSError):
-            sys.stdout.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
         client.sendall(code.to_bytes(1, "big"))
         os._exit(code)
 

@@ -28,7 +28,7 @@ sbkube() {
 }
 serve() {
   command sbkube "$@" > served 2>&1 & until grep -q http served || ! kill -0 $!; do sleep 0.1; done
-  kill -INT $!; wait $!
+  kill -INT $! && wait $! || [ $? = 130 ]
 }
 pip() {
   python -c 'import sys, re, importlib.metadata as m

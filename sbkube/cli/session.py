@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 PROJECT_FILES = ("sbkube.yaml", "sbkube.yml")
 
 
+def _unicode(stream: TextIO) -> bool:
+    """It can show all characters."""
+    return (stream.encoding or "utf-8").lower().startswith("utf")
+
+
 class Terminal:
     """The three streams, and what can be done with them."""
 
@@ -37,7 +42,7 @@ class Terminal:
         self.error_ink = Ink(wants_colour(stderr, environ))
         self.live: Live | None = None  # what is drawn at the bottom
         for stream in (stdout, stderr):
-            if isinstance(stream, TextIOWrapper):
+            if isinstance(stream, TextIOWrapper) and not _unicode(stream):
                 stream.reconfigure(errors="replace")  # where a locale has no `✓`, it has a `?`
 
     def size(self, stream: TextIO) -> tuple[int, int]:
@@ -62,15 +67,15 @@ class Terminal:
     @property
     def draws(self) -> bool:
         """Standard error is a terminal that lines can be drawn on again and again; a log in CI is none."""
-        env, encoding = self.environ, self.stderr.encoding or "utf-8"
-        able = self.stderr.isatty() and env.get("TERM") != "dumb" and encoding.lower().startswith("utf")
+        env = self.environ
+        able = self.stderr.isatty() and env.get("TERM") != "dumb" and _unicode(self.stderr)
         return able and env.get("CI", "") in ("", "0", "false")
 
     def out(self, text: str, *, raw: bool = False) -> None:
         """A text on standard output; on a terminal lines are broken between words. `raw` documents stay as they
         are, and are UTF-8 whatever the locale is."""
-        if raw and isinstance(self.stdout, TextIOWrapper):
-            self.stdout.reconfigure(encoding="utf-8", errors="replace")
+        if raw and isinstance(self.stdout, TextIOWrapper) and not _unicode(self.stdout):
+            self.stdout.reconfigure(encoding="utf-8")
         self._write(text if raw else self._flowing(text, self.stdout), self.stdout, text.endswith("\n"))
 
     def err(self, text: str) -> None:
