@@ -84,12 +84,13 @@ def _chosen(apps: Sequence[AppLine], room: int) -> list[AppLine | str]:
     failed = [app for app in apps if _failed(app)]
     active = [app for app in apps if app.started and not app.ended]
     waiting = [app for app in apps if not app.started and not app.ended]
-    ended = [app for app in apps if app.ended and not _failed(app)]
-    folds = [_fold(ended, "✓", "done"), _fold(waiting, "·", _why(waiting, active))]
-    left = max(0, room - sum(map(bool, folds)))
+    well = _fold([app for app in apps if app.ended and app.status == _WELL], "✓", "done")
+    idle = _fold([app for app in apps if app.ended and app.status == DeploymentStatus.PENDING], "-", "not started")
+    later = _fold(waiting, "·", _why(waiting, active))
+    left = max(0, room - sum(map(bool, (well, idle, later))))
     bad = _some(failed, max(left - len(active), left // 3), "failed")
     going = _some(active, left - len(bad), "at work")
-    return [line for line in (*bad, folds[0], *going, folds[1]) if line][:room]
+    return [line for line in (*bad, well, *going, idle, later) if line][:room]
 
 
 def _fold(apps: Sequence[AppLine], mark: str, what: str) -> str:

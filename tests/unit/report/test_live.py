@@ -113,10 +113,13 @@ def test_a_failure_stays_in_sight_and_what_went_well_folds() -> None:
     for name in names[:40]:
         status = "failed" if name == "app-007" else "success"
         stage.event("app.ended", app=name, status=status, message="Pod/x: ImagePullBackOff")
+    stage.event("app.ended", app="app-099", status="pending")
     seen = stage.later(3)
-    assert len(seen) == 12 and "40 of 100 apps" in seen[0] and "1 failed" in seen[0]
+    assert len(seen) == 12 and "41 of 100 apps" in seen[0] and "1 failed" in seen[0]
     assert any(line.startswith("✗ app-007  Pod/x: ImagePullBackOff") for line in seen)
-    assert "✓ 39 apps done" in seen and "· 40 apps to come, after app-059" in seen
+    assert (
+        "✓ 39 apps done" in seen and "· 39 apps to come, after app-059" in seen and "- 1 app not started" in seen
+    )
     assert any(line.startswith("  … and ") and line.endswith(" more at work") for line in seen)
 
 
