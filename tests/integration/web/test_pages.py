@@ -187,7 +187,6 @@ def test_an_identity_counts_only_from_a_proxy(client: TestClient, door: Door) ->
         assert "Sign out Jörg</button>" in proxy.get("/", headers=sent).text
         for spoilt in ("Jörg\u202e", "a\u200bnn", "al\u00adice", "al\x85ice", "x" * 300):
             assert proxy.get("/", headers={b"x-user": spoilt.encode()}).status_code == 401, ascii(spoilt)
-        assert proxy.get("/", headers={b"x-user": b"\xff"}).status_code == 401
         twice = [("x-user", "ann"), ("x-user", "bob")]
         assert proxy.get("/", headers=twice).status_code == 401, "one of the two may be the browser's"
 
