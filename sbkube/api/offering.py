@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROLLBACK = "rollback"
 KEPT = 20  # offers; an older one has to be made again
-AT_ONCE = 8  # deployments
+AT_ONCE = 8  # deployments at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,8 @@ class Actions:
         begun: Future[str] = Future()
         with self._guard:
             self._refuse_stopped()
+            if len(self._running) >= AT_ONCE:  # what begins later could surprise who agreed to it
+                raise PlanRefused(f"{AT_ONCE} deployments are at work", hint="agree again when one has ended")
             job = self._pool.submit(self._execute, offer, person, begun)
             self._running.add(job)
         job.add_done_callback(self._running.discard)
