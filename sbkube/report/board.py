@@ -74,6 +74,8 @@ class Board:
                 self.looked_at = (self.looked_at[0] + 1, int(event.data.get("of", 0)))
             elif event.kind == "deployment.started":
                 self.began, self.looked_at = event.time, (0, 0)
+                if any(line.started or line.ended for line in self._apps.values()):
+                    self._apps = {}  # those of the run before, which this one undoes perhaps
             elif event.kind == "deployment.ended":
                 self.began = None
             elif event.app:

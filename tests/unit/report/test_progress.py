@@ -68,6 +68,14 @@ def test_board_counts() -> None:
     assert (web.done, web.status, db.status) == (1, "failed", "pending")
 
 
+def test_a_board_forgets_the_run_before() -> None:
+    board = Board()
+    for event in [*RUN, at(20, "deployment.started", subject="dep-2"), at(21, "app.started", app="web")]:
+        board.take(event)
+    (web,) = board.lines()
+    assert web.ended is None and web.done == 0
+
+
 def test_subject_of() -> None:
     assert subject_of(OP) == "Deployment/web"
     assert subject_of("phase/" + OP) == "Deployment/web"
