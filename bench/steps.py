@@ -46,7 +46,7 @@ class Size:
 
 FULL = Size(
     5,
-    3,
+    5,
     (0.0, 0.005, 0.02),
     20,
     Workload(8, 4, 25),
