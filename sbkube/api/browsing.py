@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sbkube.api.hiding import hidden_paths
@@ -134,12 +134,12 @@ class Browser:
 def _place(rest: str) -> tuple[datetime, int]:
     moment, _, key = rest.partition("~")
     try:
-        found = datetime.fromisoformat(moment), int(key)
-    except ValueError:
-        found = None
-    if found is None or found[0].tzinfo is None:
-        raise UsageError("this page does not exist", hint="begin at the first one")
-    return found
+        found = datetime.fromisoformat(moment)
+        if found.tzinfo and len(key) < 19:
+            return found.astimezone(UTC), int(key)
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError("this page does not exist", hint="begin at the first one")
 
 
 def open_browser(url: str | None = None, environ: Mapping[str, str] | None = None) -> Browser:

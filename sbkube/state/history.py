@@ -34,7 +34,7 @@ from sbkube.state.tables import (
 )
 from sbkube.state.undone import all_spans, resumed_by, undone_by
 
-LATEST = re.compile(r"latest(?:~(\d+))?")
+LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _TAKES_AWAY = frozenset({"delete", "rollback"})
 _LOOKED_AT = 500  # so many rows at once
 _TO_TELL = ("id", "created_at", "status", "project", "cluster_uid", "namespace", "counts")  # what was rolled back

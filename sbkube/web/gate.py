@@ -30,8 +30,15 @@ HEADERS = {
 class Gate:
     """Lets through who may come in, and gives every answer its headers."""
 
-    def __init__(self, app: ASGIApp, door: Door, login: Callable[[Request], Response]) -> None:
-        self._app, self._door, self._login = app, door, login
+    def __init__(
+        self,
+        app: ASGIApp,
+        door: Door,
+        login: Callable[[Request], Response],
+        failed: Callable[[Request, Exception], Response],
+    ) -> None:
+        """`login` is the page for strangers, `failed` the one of a bug."""
+        self._app, self._door, self._login, self._failed = app, door, login, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -39,7 +46,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def headed(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -47,8 +58,14 @@ class Gate:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        answer = self._refusal(Request(scope)) or self._app
-        await answer(scope, receive, headed)
+        request = Request(scope)
+        answer = self._refusal(request) or self._app
+        try:
+            await answer(scope, receive, headed)
+        except Exception as bug:
+            if not begun:
+                await self._failed(request, bug)(scope, receive, headed)
+            raise
 
     def _refusal(self, request: Request) -> Response | None:
         path = request.url.path

@@ -106,9 +106,9 @@ def _moment(text: str) -> datetime:
         if text[-1] in units:
             return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
         found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise UsageError("this is no time", hint="write 7d, 12h, or 2026-05-01") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def deployment(request: Request) -> Response:

@@ -34,8 +34,8 @@ def application(
     next one. Without `actions` there is nothing but reading."""
     app = Starlette(
         routes=[*_reading(), *(_acting() if actions else ())],
-        middleware=[Middleware(Gate, door=door, login=pages.ask_to_sign_in)],
-        exception_handlers={SbkubeError: pages.failed, 404: pages.missing, Exception: pages.failed},
+        middleware=[Middleware(Gate, door=door, login=pages.ask_to_sign_in, failed=pages.failed)],
+        exception_handlers={SbkubeError: pages.failed, 404: pages.missing},
     )
     app.state.browser, app.state.door, app.state.announce = browser, door, announce
     app.state.listeners, app.state.actions = 0, actions

@@ -233,7 +233,8 @@ def _at(value: Any, path: str) -> Any:
         return value
     if isinstance(value, list):
         number, _, rest = path.partition(".")
-        return _at(value[int(number)], rest) if number.isdecimal() and int(number) < len(value) else None
+        at = int(number) if number.isdecimal() and len(number) < 9 else len(value)
+        return _at(value[at], rest) if at < len(value) else None
     if not isinstance(value, Mapping):
         return None
     names = [name for name in value if path == name or path.startswith(f"{name}.")]

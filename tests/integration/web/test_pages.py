@@ -303,3 +303,32 @@ def test_the_pulse_follows_a_deployment(bench: Bench) -> None:
     assert browser.pulse(record.deployment_id) != running
     browser.close()
     database.close()
+
+
+def test_a_bug_has_the_headers_of_every_page(inside: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("swordfish")
+
+    monkeypatch.setattr("sbkube.api.browsing.Browser.newest", broken)
+    with pytest.raises(RuntimeError):  # it goes on to the log of the server
+        inside.get("/")
+    quiet = TestClient(inside.app, "http://127.0.0.1", cookies=inside.cookies, raise_server_exceptions=False)
+    answer = quiet.get("/")
+    assert answer.status_code == 500 and "This is a bug" in answer.text and "swordfish" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+NONSENSE = (
+    f"/deployment?id=latest~{'9' * 30}",
+    f"/object?kind=ConfigMap&name=a&field=data[{'9' * 5000}]",
+    "/?rest=x~y",
+    f"/?rest=2026-01-01T00:00:00Z~{'9' * 30}",
+    "/?rest=0001-01-01T00:00:00%2B14:00~1",
+    "/?since=9999-12-31T23:59:59-14:00",
+)
+
+
+@pytest.mark.parametrize("path", NONSENSE, ids=range(len(NONSENSE)))
+def test_nonsense_in_an_address_is_no_bug(inside: TestClient, path: str) -> None:
+    assert 400 <= inside.get(path).status_code < 500 or "/object" in path
