@@ -88,6 +88,8 @@ class Door:
             self._proxies = [ipaddress.ip_network(name) for name in rules.proxies]
         except ValueError as error:
             raise UsageError(f"--trust-proxy: {error}", hint="an address or network like 10.0.0.0/8") from None
+        if any(network.prefixlen == 0 for network in self._proxies):
+            raise UsageError("--trust-proxy: then anybody may say who he is", hint="name the proxy's own address")
         self._guard = threading.Lock()
         self._once = {False: "", True: ""}  # by whether it lets people act
         self._sessions: dict[str, tuple[float, bool]] = {}  # until when, and whether it may act

@@ -119,6 +119,7 @@ def test_what_cannot_be_served_is_refused(tmp_path: Path) -> None:
     assert "--allow-actions" in _refused("folder") and "--allow-actions" in _refused("--actor", "ann")
     assert "--identity-header" in _refused("--allow-actions", "--actor", "ann")
     assert "an address or network" in _refused("--trust-proxy", "nobody", "--identity-header", "x-user")
+    assert "the proxy's own address" in _refused("--trust-proxy", "0.0.0.0/0", "--identity-header", "x-user")
 
 
 def test_a_unix_socket_is_for_its_owner(tmp_path: Path) -> None:
