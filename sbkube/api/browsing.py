@@ -14,7 +14,6 @@ from sbkube.errors import UsageError
 from sbkube.models.deployment_state import (
     DeploymentDetail,
     DeploymentRecord,
-    DeploymentStatus,
     ResourceRecord,
 )
 from sbkube.models.resource import ResourceKey
@@ -34,7 +33,10 @@ class Page:
 
 
 class Browser:
-    """Reads a state database, from any thread. Call `close` in the end. Each verb raises StateError."""
+    """Reads a state database, from any thread. Call `close` in the end. Each verb raises StateError.
+
+    A deployment that has not ended and whose run no longer lives is interrupted here, before anybody settles it.
+    """
 
     def __init__(self, ledger: DeploymentTracker) -> None:
         self._ledger = ledger
@@ -61,11 +63,17 @@ class Browser:
         """Deployments, newest first; filters as `DeploymentDatabase.list_deployments` takes. `rest` is that of the
         page before. Raises UsageError for one that is none, ValueError for an unknown status."""
         before = _place(rest) if rest else None
-        found = self._ledger.list_deployments(limit=size + 1, before=before, **filters)
+        from sbkube.state import browsing
+
+        with self._ledger.database.reading() as conn:
+            dead = browsing.cut_off(conn)
+        found = self._ledger.list_deployments(limit=size + 1, before=before, cut_off=dead, **filters)
+        with self._ledger.database.reading() as conn:
+            shown = browsing.truly(conn, found[:size])
         if len(found) <= size:
-            return Page(tuple(found))
+            return Page(shown)
         last = found[size - 1]
-        return Page(tuple(found[:size]), f"{last.created_at.isoformat()}~{last.id}")
+        return Page(shown, f"{last.created_at.isoformat()}~{last.id}")
 
     def detail(self, reference: str) -> DeploymentDetail:
         """One deployment with everything below it; raises DeploymentNotFound."""
@@ -97,12 +105,6 @@ class Browser:
     def record(self, reference: str) -> DeploymentRecord:
         """One deployment by itself; raises DeploymentNotFound."""
         return self._ledger.database.get_deployment(reference)
-
-    def cut_off(self, record: DeploymentRecord) -> bool:
-        """It was interrupted: that is recorded, or it has not ended and its run no longer lives."""
-        if record.status.ended:
-            return record.status is DeploymentStatus.INTERRUPTED
-        return record.deployment_id in self._ledger.interrupted(record.project)
 
     def compare(self, first: str, second: str, *, skip: int = 0, limit: int = 50) -> tuple[Then, Then, bool]:
         """What was there when each of two deployments had ended, of `limit` objects that may differ, after the

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select
 
-from sbkube.models.deployment_state import DeploymentRecord, ResourceRecord
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus, ResourceRecord
 from sbkube.models.outcome import OpState
 from sbkube.models.outline import Outline
 from sbkube.models.plan import HELM
 from sbkube.models.resource import ResourceKey
-from sbkube.state import history, rows
+from sbkube.state import history, locks, rows
 from sbkube.state.blobs import BlobStore, batches, object_identity
 from sbkube.state.tables import app_deployments, deployed_resources, deployments, events
+from sbkube.state.tables import locks as held
+from sbkube.state.writing import database_now
 
 TARGETS = 500  # so many projects on clusters are listed, the newest first
+
+
+def cut_off(conn: Connection) -> frozenset[int]:
+    """Keys of the deployments that have not ended and whose run no longer lives."""
+    d, h = deployments.c, held.c
+    same = and_(h.project == d.project, h.cluster_uid == d.cluster_uid, h.namespace == d.namespace)
+    lease = (h.holder, h.host, h.host_id, h.pid, h.pid_started, h.expires_at)
+    query = select(d.id.label("key"), *lease).outerjoin(held, and_(same, h.token == d.lock_token))
+    found = conn.execute(query.where(d.status.in_(history.RUNNING))).all()
+    now = database_now(conn)
+    return frozenset(row.key for row in found if not locks.alive(row, now))
+
+
+def truly(conn: Connection, records: Iterable[DeploymentRecord]) -> tuple[DeploymentRecord, ...]:
+    """The records, where what was cut off is interrupted, though nobody has settled it yet."""
+    dead = cut_off(conn)
+    return tuple(replace(r, status=DeploymentStatus.INTERRUPTED) if r.id in dead else r for r in records)
 
 
 def newest(conn: Connection, store: BlobStore) -> tuple[DeploymentRecord, ...]:
@@ -25,14 +45,15 @@ def newest(conn: Connection, store: BlobStore) -> tuple[DeploymentRecord, ...]:
     c = deployments.c
     key = func.max(c.id).label("key")
     query = select(key).group_by(c.cluster_uid, c.project, c.namespace).order_by(key.desc()).limit(TARGETS)
-    return history.keyed(conn, list(conn.execute(query).scalars()), store)
+    return truly(conn, history.keyed(conn, list(conn.execute(query).scalars()), store))
 
 
 def totals(conn: Connection) -> list[tuple[str, str, str, int, datetime]]:
     """(cluster, project, status, how many, newest) of all deployments."""
     c = deployments.c
-    query = select(c.cluster, c.project, c.status, func.count(), func.max(c.created_at, type_=c.created_at.type))
-    found = conn.execute(query.group_by(c.cluster, c.project, c.status).order_by(c.cluster, c.project, c.status))
+    status = case((c.id.in_(cut_off(conn)), DeploymentStatus.INTERRUPTED.value), else_=c.status).label("fate")
+    query = select(c.cluster, c.project, status, func.count(), func.max(c.created_at, type_=c.created_at.type))
+    found = conn.execute(query.group_by(c.cluster, c.project, "fate").order_by(c.cluster, c.project, "fate"))
     return [(row[0], row[1], row[2], int(row[3]), row[4]) for row in found]
 
 
@@ -64,6 +85,7 @@ def outline(conn: Connection, store: BlobStore, key: int, *, most: int, drawn: i
     detail = history.detail(conn, key, store, sorted(shown, key=lambda row: int(row.id)))
     begun = and_(c.started_at.is_not(None), c.verb != HELM)
     timed = conn.execute(own.where(begun).order_by(c.app_deployment_id, c.started_at, c.id).limit(drawn)).all()
+    detail = replace(detail, deployment=truly(conn, [detail.deployment])[0])
     names = {app.id: app.app_name for app in detail.apps}
     query = select(c.app_deployment_id, func.count(), func.sum(case((begun, 1), else_=0)))
     counts = conn.execute(query.where(c.deployment_id == key).group_by(c.app_deployment_id)).all()
@@ -103,6 +125,7 @@ def pulse(conn: Connection, name: str) -> str:
     else:
         chosen = list(conn.execute(select(d.id).where(d.status.in_(history.RUNNING))).scalars())
     parts: list[Any] = [conn.execute(select(func.max(d.id))).scalar()] if not name else []
+    parts.append(sorted(cut_off(conn).intersection(chosen)))
     for some in batches(map(str, chosen)):
         keys = [int(key) for key in some]
         parts += map(tuple, conn.execute(select(d.id, d.status).where(d.id.in_(keys)).order_by(d.id)))

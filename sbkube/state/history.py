@@ -45,7 +45,8 @@ RUNNING = (DeploymentStatus.PENDING.value, DeploymentStatus.IN_PROGRESS.value)
 class Filters:
     """What `list_deployments` takes; None and empty mean: any. `cluster` is a name or a UID, `person` who
     deployed, `text` a part of an id, project, person, command or error; `before` is the place of a deployment in
-    the list, as its time and key: only what comes behind it."""
+    the list, as its time and key: only what comes behind it. `cut_off` are keys that count as interrupted,
+    whatever is stored."""
 
     cluster: str | None = None
     namespace: str | None = None
@@ -59,6 +60,7 @@ class Filters:
     person: str | None = None
     text: str | None = None
     before: tuple[datetime, int] | None = None
+    cut_off: frozenset[int] = frozenset()
 
 
 def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[DeploymentRecord, ...]:
@@ -87,8 +89,15 @@ def find(conn: Connection, filters: Filters, store: BlobStore) -> tuple[Deployme
         keys = _rolled_back(conn, query, filters)
         return _records(conn, query.where(table.id.in_(keys)), store)
     if filters.status:
-        query = query.where(table.status == DeploymentStatus(filters.status).value)
+        query = query.where(_status_is(DeploymentStatus(filters.status), filters.cut_off))
     return _records(conn, query.offset(filters.offset or None).limit(filters.limit), store)
+
+
+def _status_is(status: DeploymentStatus, cut_off: Collection[int]) -> ColumnElement[bool]:
+    table = deployments.c
+    if status is DeploymentStatus.INTERRUPTED:
+        return or_(table.status == status.value, table.id.in_(cut_off))
+    return and_(table.status == status.value, table.id.not_in(cut_off))
 
 
 def _of_person(filters: Filters) -> Iterator[ColumnElement[bool]]:

@@ -140,9 +140,9 @@ def _ways(request: Request, detail: DeploymentDetail) -> list[tuple[str, str, st
     record, actions = detail.deployment, _actions(request)
     if actions is None or not (request.state.visitor.acts and actions.knows(record)):
         return []
-    cut_off = browser(request).cut_off(record)
-    if not (record.status.ended or cut_off):
+    if not record.status.ended:
         return []
+    cut_off = record.status is DeploymentStatus.INTERRUPTED
     resume = [("resume", "", "Go on with it")] if cut_off and not record.resumed_by else []
     return [*resume, ("rollback", "", "Roll back to before it"), ("rollback", "to", "Go back to what it left")]
 

@@ -13,6 +13,7 @@ from sbkube.models.comparison import Then
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
     DeploymentRecord,
+    DeploymentStatus,
     HelmReleaseRecord,
     ResourceRecord,
 )
@@ -44,10 +45,17 @@ def row(record: DeploymentRecord, now: datetime) -> Json:
         "fate": fate(record, _PLAIN),
         "age": age(record.created_at, now),
         "took": between(record.created_at, record.ended_at),
-        "changes": changes(record.counts) if record.counts else "",
+        "changes": _changes(record),
         "commit": str(record.origin.get("commit") or "")[:12],
         "dirty": bool(record.origin.get("dirty")),
     }
+
+
+def _changes(record: DeploymentRecord) -> str:
+    """What was changed; of what has not ended, only what is planned is known."""
+    if not record.counts:
+        return ""
+    return changes(record.counts) if record.ended_at else f"{changes(record.counts)} planned"
 
 
 def card(record: DeploymentRecord, now: datetime, actions: Actions | None) -> Json:
@@ -82,17 +90,24 @@ def deployment(found: Outline, hidden: Sequence[str]) -> Json:
     detail = found.detail
     record, now = detail.deployment, datetime.now(UTC)
     links = {app.app_name: f"#app-{number}" for number, app in enumerate(detail.apps, 1)}
-    bars = waterfall.of_detail(replace(detail, resources=found.timed), now)
+    drawn = replace(detail, resources=found.timed, apps=tuple(_truly(app, record) for app in detail.apps))
+    bars = waterfall.of_detail(drawn, None if record.status.ended else now)
     return {
         **row(record, now),
         "line": (record.command_args or {}).get("line") or record.command,
-        "apps": [_app(app, found, hidden) for app in detail.apps],
-        "graph": graph.svg(graph.of_detail(detail, links)),
+        "apps": [_app(app, found, hidden) for app in drawn.apps],
+        "graph": graph.svg(graph.of_detail(drawn, links)),
         "waterfall": waterfall.svg(bars, found.untold),
         "events": [(event, _rest(event.message, event.detail)) for event in detail.events],
         "snapshot": dump(dict(record.config_snapshot)) if record.config_snapshot else "",
         "running": not record.status.ended,
     }
+
+
+def _truly(app: AppDeploymentRecord, record: DeploymentRecord) -> AppDeploymentRecord:
+    """An app, which cannot be in progress where the deployment is not."""
+    stopped = record.status.ended and app.status is DeploymentStatus.IN_PROGRESS
+    return replace(app, status=DeploymentStatus.INTERRUPTED) if stopped else app
 
 
 def _rest(message: str, detail: str) -> str:

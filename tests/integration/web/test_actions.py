@@ -379,7 +379,12 @@ def test_an_interrupted_deployment_is_gone_on_with(bench: Bench, api_server: Htt
     cut_off = _cut_off(bench, api_server, "3")
     with serving() as desk:
         person = desk.visitor()
-        assert "Go on with it" in person.get("/deployment", id=cut_off)
+        shown = person.get("/deployment", id=cut_off)
+        assert "Go on with it" in shown and "in progress" not in shown and " planned" in shown
+        for found in (shown, person.get("/"), person.get("/?status=interrupted")):
+            assert "s-interrupted" in found and cut_off in found and "s-in_progress" not in found
+        assert "No deployments" in person.get("/?status=in_progress")
+        assert f'project="{bench.namespace}",status="interrupted"}} 1' in person.get("/metrics")
         page = person.plan(cut_off, "resume")
         assert "ConfigMap/second" in page and data(api_server, bench, "second") is None
         assert "interrupted" in person.get("/deployment", id=cut_off)
