@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Serving:
 
     base: str
     door: Any
+    app: Any
+    stop: Callable[[], None]
 
     def address(self, *, acts: bool = False) -> str:
         """Where a browser comes in, to read or to act."""
@@ -78,9 +80,13 @@ def serving(history: Bench) -> Iterator[Serving]:
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    yield Serving(f"http://127.0.0.1:{own.getsockname()[1]}", door)
-    server.should_exit = True
-    thread.join(10)
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join(10)
+
+    yield Serving(f"http://127.0.0.1:{own.getsockname()[1]}", door, app, stop)
+    stop()
     actions.close()
     browser.close()
     assert raised == []
