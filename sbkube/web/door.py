@@ -18,9 +18,8 @@ from starlette.requests import Request
 
 from sbkube.errors import UsageError
 
-COOKIE = "sbkube_session"
 SESSION_SECONDS = 12 * 3600
-TRIES, TRY_SECONDS = 10, 60.0  # so many wrong tokens in so many seconds, then none is looked at
+TRIES, TRY_SECONDS = 10, 60.0  # so many wrong tokens in so many seconds, then they are answered so
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SESSIONS = 1000
 _NAME = 200  # characters of a name that are kept
@@ -54,6 +53,11 @@ class Visitor:
     def person(self) -> str:
         """Who it is for the record: without a name, whoever has started this server."""
         return self.name or getpass.getuser()
+
+
+def cookie(request: Request) -> str:
+    """The name of the cookie of a session: browsers share cookies between the ports of a host."""
+    return f"sbkube_session_{request.url.port}" if request.url.port else "sbkube_session"
 
 
 class Tries:
@@ -135,7 +139,7 @@ class Door:
 
     def visitor(self, request: Request) -> Visitor | None:
         """Who this is, None for nobody: the holder of a session, or whom a trusted proxy names."""
-        name, session = self._vouched(request), request.cookies.get(COOKIE, "")
+        name, session = self._vouched(request), request.cookies.get(cookie(request), "")
         with self._guard:
             expires, acts = self._sessions.get(session, (0.0, False))
         inside = expires > self._clock()

@@ -26,7 +26,7 @@ from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus
 from sbkube.models.resource import ResourceKey
 from sbkube.report.printable import printable
 from sbkube.web import views
-from sbkube.web.door import COOKIE, SESSION_SECONDS, Door
+from sbkube.web.door import SESSION_SECONDS, Door, cookie
 
 _FILTERS = ("cluster", "project", "app", "status", "person", "since", "text")
 _PAGE = 50
@@ -177,20 +177,19 @@ def one_object(request: Request) -> Response:
 def login(request: Request) -> Response:
     """Exchange the one-time token for a session, or say how to get one."""
     guard, token = door(request), request.query_params.get("token", "")
-    if not token:
+    if not token or request.method == "HEAD":  # which checks links before people open them
         return ask_to_sign_in(request)
-    if guard.strangers.too_many:
-        return render(request, "login.html", 429, problem="Too many wrong tokens. Wait a minute.")
+    too_many = guard.strangers.too_many
     session, acts = guard.enter(token)
     if not session:
+        if too_many:
+            return render(request, "login.html", 429, problem="Too many wrong addresses. Wait a minute.")
         problem = "This address was used already, or is wrong. The newest one is in the terminal of sbkube serve."
         return render(request, "login.html", 403, problem=problem)
     request.app.state.announce(acts)
     answer = RedirectResponse("/", 303)
-    secure = guard.over_tls(request)
-    answer.set_cookie(
-        COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="strict", secure=secure, path="/"
-    )
+    kept: dict[str, Any] = {"secure": guard.over_tls(request), "samesite": "lax"}  # links from elsewhere work
+    answer.set_cookie(cookie(request), session, max_age=SESSION_SECONDS, httponly=True, **kept)
     return answer
 
 
@@ -201,9 +200,9 @@ def ask_to_sign_in(request: Request) -> Response:
 
 def logout(request: Request, _: Mapping[str, str]) -> Response:
     """End the session."""
-    door(request).leave(request.cookies.get(COOKIE, ""))
+    door(request).leave(request.cookies.get(cookie(request), ""))
     answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    answer.delete_cookie(cookie(request), httponly=True, samesite="lax")
     return answer
 
 

@@ -44,7 +44,7 @@ def inside(client: TestClient, door: Door) -> TestClient:
     answer = client.get(f"/login?token={door.invite()}")
     assert answer.status_code == 303
     assert "httponly" in answer.headers["set-cookie"].lower()
-    assert "samesite=strict" in answer.headers["set-cookie"].lower()
+    assert "samesite=lax" in answer.headers["set-cookie"].lower()
     return client
 
 
@@ -166,7 +166,24 @@ def test_signing_out_ends_the_session(inside: TestClient) -> None:
 def test_wrong_tokens_are_slowed_down(client: TestClient, door: Door) -> None:
     for _ in range(10):
         assert client.get("/login?token=x").status_code == 403
-    assert client.get(f"/login?token={door.invite()}").status_code == 429
+    assert client.get("/login?token=x").status_code == 429
+    assert client.get(f"/login?token={door.invite()}").status_code == 303
+
+
+def test_looking_at_a_link_does_not_use_it_up(client: TestClient, door: Door) -> None:
+    token = door.invite()
+    assert client.head(f"/login?token={token}").status_code == 401
+    assert client.get(f"/login?token={token}").status_code == 303
+
+
+def test_two_servers_on_one_host_have_sessions_of_their_own(inside: TestClient) -> None:
+    browser, door = open_browser(), Door(Rules())
+    other = TestClient(application(browser, door, lambda acts: None), "http://127.0.0.1:8385")
+    other.cookies = inside.cookies
+    assert other.get("/", follow_redirects=False).status_code == 303
+    assert other.get(f"/login?token={door.invite()}").status_code == 200
+    assert other.get("/").status_code == inside.get("/").status_code == 200
+    browser.close()
 
 
 @pytest.mark.parametrize(

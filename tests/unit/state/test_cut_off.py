@@ -8,9 +8,7 @@ from sbkube.models.plan import Plan
 from sbkube.state.tracker import DeploymentTracker
 
 
-def test_it_is_interrupted_when_its_lock_is_gone(
-    tracker: DeploymentTracker, create: DeploymentCreate
-) -> None:
+def test_it_is_interrupted_when_its_lock_is_gone(tracker: DeploymentTracker, create: DeploymentCreate) -> None:
     browser, target = Browser(tracker), LockTarget(create.project, create.cluster_uid, create.namespace)
     lock = tracker.acquire(target, "apply")
     plan = Plan(create.project, create.namespace, "apply", create.cluster, create.cluster_uid)
