@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sbkube.api.checking import check_schema, check_storage
     from sbkube.api.family import Member
     from sbkube.api.leftover import open_recorded
-    from sbkube.api.offering import Actions, Offer, Wish
+    from sbkube.api.offering import Actions, Look, Offer, Wish
     from sbkube.api.project import Project, open_project
     from sbkube.api.records import Records, open_records
     from sbkube.api.running import Result
@@ -47,6 +47,7 @@ __all__ = [
     "Actions",
     "Browser",
     "Check",
+    "Look",
     "Member",
     "Offer",
     "Project",
@@ -92,6 +93,7 @@ _MODULES = {
     "leftover": ("open_recorded",),
     "offering": (
         "Actions",
+        "Look",
         "Offer",
         "Wish",
     ),

@@ -27,6 +27,7 @@ from sbkube.models.plan import Plan
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
+    from sbkube.engine.inspect import StatusReport
     from sbkube.models.drift import DriftReport
 
 ROLLBACK = "rollback"
@@ -85,6 +86,15 @@ class Offer:
         return str(self.saved["digest"])
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the cluster was when somebody looked: what others had changed, and how everything did."""
+
+    drift: DriftReport
+    status: StatusReport
+    moment: datetime
+
+
 class Actions:
     """Plans, checks and executes for people at a page, from any thread. `close` in the end.
 
@@ -114,7 +124,7 @@ class Actions:
         self._tell = tell
         self._targets: dict[tuple[str, str], str] = {}
         self._offers: dict[str, Offer] = {}
-        self._drifts: dict[LockTarget, tuple[DriftReport, datetime]] = {}
+        self._looks: dict[LockTarget, Look] = {}
         self._running: set[Future[None]] = set()
         self._guard = threading.Lock()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="sbkube-action")
@@ -210,17 +220,17 @@ class Actions:
         if error := job.exception():
             self._tell(error)
 
-    def check_drift(self, record: DeploymentRecord) -> None:
-        """Look what others have changed of the project of a deployment, and keep that for `drift`."""
+    def look(self, record: DeploymentRecord) -> None:
+        """Look at the project of a deployment on the cluster, and keep what is seen for `looked`."""
         with self._project(record) as project:
-            report = project.drift()
+            seen = Look(project.drift(), project.status(), datetime.now(UTC))
         with self._guard:
-            self._drifts[_target(record)] = report, datetime.now(UTC)
+            self._looks[_target(record)] = seen
 
-    def drift(self, record: DeploymentRecord) -> tuple[DriftReport, datetime] | None:
-        """What the newest check of the project of a deployment found, and when; None before the first."""
+    def looked(self, record: DeploymentRecord) -> Look | None:
+        """What the newest look at the project of a deployment has seen; None before the first."""
         with self._guard:
-            return self._drifts.get(_target(record))
+            return self._looks.get(_target(record))
 
     @contextmanager
     def _project(self, record: DeploymentRecord, listen: Listener | None = None) -> Iterator[Project]:

@@ -1,4 +1,4 @@
-"""What people do at the page: plan a rollback or a resume, agree to it, look for drift. Nothing acts by GET.
+"""What people do at the page: plan a rollback or a resume, agree to it, look at the cluster. Nothing acts by GET.
 
 Each form brings the seal of its visitor; without it, or without the right to act, nothing is done.
 """
@@ -118,13 +118,13 @@ def project(request: Request) -> Response:
         raise DeploymentNotFound("there is no such project")
     now, record = datetime.now(UTC), found[0]
     actions = _actions(request)
-    drift = views.drift(actions.drift(record), now)
+    look = views.look(actions.looked(record), now)
     acts = request.state.visitor.acts and actions.knows(record)
-    return pages.render(request, "project.html", **views.row(record, now), drift=drift, acts=acts)
+    return pages.render(request, "project.html", **views.row(record, now), look=look, acts=acts)
 
 
-def check_drift(request: Request, form: Form) -> Response:
-    """Look for drift, and go back to the page of the project."""
+def look(request: Request, form: Form) -> Response:
+    """Look at the cluster, and go back to the page of the project."""
     record = pages.browser(request).record(form.get("deployment") or "-")
-    _actions(request).check_drift(record)
+    _actions(request).look(record)
     return RedirectResponse(views.project_link(record), 303)

@@ -64,7 +64,7 @@ def _acting() -> list[BaseRoute]:
         Route("/plan", acting.planned),
         Route("/plan", acting.posted(acting.plan), methods=["POST"]),
         Route("/execute", acting.posted(acting.execute), methods=["POST"]),
-        Route("/drift", acting.posted(acting.check_drift), methods=["POST"]),
+        Route("/look", acting.posted(acting.look), methods=["POST"]),
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from sbkube.api import Actions
+from sbkube.api import Actions, Look
 from sbkube.models.comparison import Then
 from sbkube.models.deployment_state import (
     AppDeploymentRecord,
@@ -18,6 +18,7 @@ from sbkube.models.deployment_state import (
     ResourceRecord,
 )
 from sbkube.models.drift import DriftReport
+from sbkube.models.health import HealthStatus
 from sbkube.models.outline import Outline
 from sbkube.models.plan import AppPlan, Change, Effect, Plan, Verb
 from sbkube.models.resource import ResourceKey
@@ -28,7 +29,7 @@ from sbkube.report.detail import did, revisions, why
 from sbkube.report.diff import readable, unified
 from sbkube.report.history import changes, fate
 from sbkube.report.ink import Ink
-from sbkube.report.layout import age, between
+from sbkube.report.layout import age, between, plural
 from sbkube.report.masking import masked_pair
 from sbkube.report.yaml_text import dump
 
@@ -59,10 +60,10 @@ def _changes(record: DeploymentRecord) -> str:
 
 
 def card(record: DeploymentRecord, now: datetime, actions: Actions | None) -> Json:
-    """A project with its newest deployment; where there are actions, with its page and what drift was found."""
+    """A project with its newest deployment; where there are actions, with its page and what was seen there."""
     if actions is None or not actions.knows(record):
-        return {**row(record, now), "link": "", "drift": None}
-    return {**row(record, now), "link": project_link(record), "drift": drift(actions.drift(record), now)}
+        return {**row(record, now), "link": "", "look": None}
+    return {**row(record, now), "link": project_link(record), "look": look(actions.looked(record), now)}
 
 
 def project_link(record: DeploymentRecord) -> str:
@@ -199,16 +200,27 @@ def _change(change: Change, left: list[int]) -> Json:
     return {"change": change, "diff": shown, "remarks": plan_report.remarks(change, _PLAIN)}
 
 
-def drift(found: tuple[DriftReport, datetime] | None, now: datetime) -> Json | None:
-    """What a look for drift found, and how long ago; None where nobody has looked."""
+def look(found: Look | None, now: datetime) -> Json | None:
+    """What was seen of a project on the cluster, and how long ago; None where nobody has looked."""
     if found is None:
         return None
-    report, moment = found
+    apps, ill = found.status.apps, [app for app in found.status.apps if not app.health.ready]
+    bad = any(app.health.status in (HealthStatus.FAILED, HealthStatus.MISSING) for app in ill)
+    return {
+        "age": age(found.moment, now),
+        "healthy": not ill,
+        "health": f"{len(ill)} of {plural(len(apps), 'app')} not ready" if ill else "healthy",
+        "health_word": "failed" if bad else "changed" if ill else "success",
+        "ill": [(app, [(key, health) for key, health in app.objects if not health.ready]) for app in ill],
+        "drift": _drift(found.drift),
+    }
+
+
+def _drift(report: DriftReport) -> Json:
     apps = [app for app in report.apps if app.objects or app.releases]
     return {
         "drifted": report.drifted,
         "summary": drift_report.summary(report, _PLAIN),
-        "age": age(moment, now),
         "apps": [
             {"app": app, "objects": [(item, drift_report.fields(item, _PLAIN)) for item in app.objects]}
             for app in apps

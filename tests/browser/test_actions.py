@@ -29,7 +29,7 @@ def test_a_rollback_by_hand(
 
     edit(api_server, history, configmap("settings", greeting="by hand"))
     page.get_by_role("link", name=history.namespace, exact=True).click()
-    page.get_by_role("button", name="Look for drift").click()
+    page.get_by_role("button", name="Look at the cluster").click()
     page.wait_for_selector("text=drift: 1 not as we left it")
     seen("project")
     page.get_by_role("link", name="sbkube").click()

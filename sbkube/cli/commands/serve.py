@@ -26,7 +26,7 @@ METRICS_TOKEN = "SBKUBE_METRICS_TOKEN"
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Answer to this name too (repeatable).")
 @click.option("--trust-proxy", multiple=True, metavar="NETWORK", help="Believe its identity header (repeatable).")
 @click.option("--identity-header", metavar="NAME", help="Header in which a proxy names the person.")
-@click.option("--allow-actions", is_flag=True, help="Roll back, resume and look for drift of TARGETS at the page.")
+@click.option("--allow-actions", is_flag=True, help="Roll back, resume and look at TARGETS on the cluster.")
 @click.option("--actor", multiple=True, metavar="NAME", help="Whoever the header names so may act (repeatable).")
 def serve(session: Session, host: str, port: int, unix_socket: str | None, **how: Any) -> int:
     """Show deployments, what they changed, and who did it, in a browser. Reads only; Ctrl-C ends it.

@@ -173,12 +173,12 @@ def test_who_only_reads_has_no_buttons_and_is_refused(bench: Bench, api_server: 
             for page in (*pages, person.get(link)):
                 assert re.findall(r'<form[^>]*method="post" action="([^"]*)"', page) == ["/logout"]
             person.plan(second, status=403)
-            person.post("/drift", 403, deployment=second)
+            person.post("/look", 403, deployment=second)
             person.post("/execute", 403, digest=digest, confirm=bench.namespace)
             assert "only reads" in person.get("/plan", 403, digest=digest)
         stranger = desk.visitor(address="192.0.2.1", **{"x-user": "ann<b>"})
         assert stranger.client.post("/plan").status_code == 401
-        for path in ("/execute", "/drift"):
+        for path in ("/execute", "/look"):
             assert desk.visitor().client.get(path).status_code == 405
     assert data(api_server, bench, "a") == {"x": "2"}
 
@@ -278,7 +278,7 @@ def test_another_cluster_and_another_project_are_refused(bench: Bench, serving: 
         assert "was made on prod<b> (u-2)" in refused and "--context" in refused
         assert "Roll back" not in person.get("/deployment", id="other")
         assert "does not act on" in person.plan("other", status=409)
-        assert "was made on prod<b>" in person.post("/drift", 409, deployment="there")
+        assert "was made on prod<b>" in person.post("/look", 409, deployment="there")
         person.plan("no-such", status=404)
         person.plan(second, "delete", 400)
 
@@ -448,12 +448,20 @@ def test_drift_is_looked_for_and_shown(bench: Bench, api_server: HttpCluster, se
     second = _two(bench)
     with serving() as desk:
         person, reader = desk.visitor(), desk.visitor(acts=False)
-        assert "drift not looked for yet" in person.get("/")
-        assert "no drift" in person.post("/drift", deployment=second)
+        assert "not looked at" in person.get("/")
+        shown = person.post("/look", deployment=second)
+        assert "no drift: 4 objects looked at<" in shown and ">healthy<" in shown
         edit(api_server, bench, configmap("a", x=HOSTILE))
         edit(api_server, bench, SECRET | {"stringData": {"p": "swordfish-3"}})
-        shown = person.post("/drift", deployment=second)
-        for word in ("drift: 2 not as we left it", "ConfigMap/a", "data.x", "anna", "(masked", "Look for drift"):
+        shown = person.post("/look", deployment=second)
+        for word in (
+            "drift: 2 not as we left it",
+            "ConfigMap/a",
+            "data.x",
+            "anna",
+            "(masked",
+            "Look at the cluster",
+        ):
             assert word in shown
         link = re.findall(r'href="(/project[^"]+)"', reader.get("/"))[0]
         assert ">drift</span>" in reader.get("/") and "ConfigMap/a" in reader.get(link)
