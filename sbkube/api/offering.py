@@ -27,12 +27,14 @@ from sbkube.models.plan import Plan
 from sbkube.ports import Listener
 
 if TYPE_CHECKING:
+    from sbkube.config.model import ProjectConfig
     from sbkube.engine.inspect import StatusReport
     from sbkube.models.drift import DriftReport
 
 ROLLBACK = "rollback"
 KEPT = 20  # offers; an older one has to be made again
 AT_ONCE = 8  # deployments at work
+_WHOLE = "{} has other projects or contexts in it, which are planned together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Actions:
         self._how["environ"] = env | {"SBKUBE_ALLOW_EXEC": "false"}
         self._tell = tell
         self._targets: dict[tuple[str, str], str] = {}
+        self._together: dict[tuple[str, str], str] = {}  # why these are not planned by themselves
         self._offers: dict[str, Offer] = {}
         self._looks: dict[LockTarget, Look] = {}
         self._running: set[Future[None]] = set()
@@ -133,20 +136,30 @@ class Actions:
 
     def _look(self, targets: Sequence[str], where: Where, environ: Mapping[str, str]) -> str | None:
         """Remember which projects there are; gives the state database that all of them are recorded in."""
-        urls = set()
+        urls, configs = set(), []
         for target in targets:
             with open_project(target, **self._how) as project:
                 settings = project.config.settings
                 urls.add(state_url(where.state_url, environ, settings.state_url))
-                if self._targets.setdefault((project.config.name, settings.namespace), target) != target:
+                if self._targets.setdefault(_name(project.config), target) != target:
                     raise UsageError(f"two of the projects are {project.config.name} in {settings.namespace}")
+                configs.append(project.config)
         if len(urls) > 1:
             raise UsageError("these projects are recorded in different databases", hint="serve each by itself")
+        parts = {name: why for config in configs for name, why in _parts(config) if name not in self._targets}
+        whole = {_name(config): _WHOLE.format(config.name) for config in configs if config.children}
+        self._together = parts | whole
         return next(iter(urls), None)
 
-    def knows(self, record: DeploymentRecord) -> bool:
-        """The deployment is one of a project that this server acts on, if its cluster is the one at hand."""
-        return (record.project, record.namespace) in self._targets
+    def obstacle(self, record: DeploymentRecord) -> PlanRefused | None:
+        """Why this server can plan nothing for a deployment, if its cluster is the one at hand."""
+        name = record.project, record.namespace
+        if name in self._together:
+            return PlanRefused(self._together[name], hint="use the command line")
+        if name in self._targets:
+            return None
+        why = f"this server does not act on {record.project or 'deployments without a project'}"
+        return PlanRefused(f"{why} in namespace {record.namespace}", hint="sbkube serve --allow-actions FOLDER")
 
     def offer(self, wish: Wish, record: DeploymentRecord) -> Offer:
         """Plan what is wanted of a deployment, and keep the plan for `agree`. What was interrupted is settled."""
@@ -235,14 +248,12 @@ class Actions:
     @contextmanager
     def _project(self, record: DeploymentRecord, listen: Listener | None = None) -> Iterator[Project]:
         """The project of a deployment, on the cluster of that deployment."""
-        target = self._targets.get((record.project, record.namespace))
-        if target is None:
-            why = f"this server does not act on {record.project or 'deployments without a project'}"
-            raise PlanRefused(f"{why} in namespace {record.namespace}", hint="sbkube serve --allow-actions FOLDER")
+        if refusal := self.obstacle(record):
+            raise refusal
+        target = self._targets[record.project, record.namespace]
         with open_project(target, listener=listen, **self._how) as project:
-            if project.config.children:
-                why = f"{record.project} has other projects or contexts in it, which are planned together"
-                raise PlanRefused(why, hint="use the command line")
+            if project.config.children:  # since this server was started
+                raise PlanRefused(_WHOLE.format(record.project), hint="use the command line")
             here, there = project.target, _target(record)
             if here != there:
                 made = f"{record.deployment_id} was made on {_told(there, record.cluster)}"
@@ -266,6 +277,17 @@ class Actions:
         """Stop, and wait until nothing runs any more."""
         self.stop()
         self._pool.shutdown()
+
+
+def _name(config: ProjectConfig) -> tuple[str, str]:
+    return config.name, config.settings.namespace
+
+
+def _parts(config: ProjectConfig) -> Iterator[tuple[tuple[str, str], str]]:
+    """Each project that is part of another one, and why it is not planned by itself."""
+    for child in config.children:
+        yield _name(child.config), f"{child.config.name} is part of {config.name}: they are planned together"
+        yield from _parts(child.config)
 
 
 def _target(record: DeploymentRecord) -> LockTarget:

@@ -5,7 +5,8 @@ Each form brings the seal of its visitor; without it, or without the right to ac
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +20,7 @@ from sbkube.web import pages, views
 from sbkube.web.door import Visitor
 
 Form = Mapping[str, str]
+CONSENTS = ("force", "delete_data")
 LONGEST = 64 * 1024  # bytes of a form
 
 
@@ -68,13 +70,22 @@ def _actions(request: Request) -> Actions:
 def plan(request: Request, form: Form) -> Response:
     """Make the plan of what is wanted, and go to its page."""
     record = pages.browser(request).record(form.get("deployment") or "-")
-    consents = {name: name in form for name in ("to", "force", "delete_data")}
+    consents = {name: name in form for name in ("to", *CONSENTS)}
     wish = Wish(form.get("command", ""), record.deployment_id, **consents)
     try:
         offer = _actions(request).offer(wish, record)
     except ProjectError as error:
-        return _refused(request, error, wish, error.hint or "")
+        return _refused(request, error, wish, error.hint or "", _consents(error, wish))
     return RedirectResponse("/plan?" + urlencode({"digest": offer.digest}), 303)
+
+
+def _consents(error: ProjectError, wish: Wish) -> tuple[str, ...]:
+    """The consents that would help, with those that were given; none where none helps."""
+    said = "\n".join([error.hint or "", *map(str, error.problems)])
+    helps = {"force": re.search(r"--force\b(?!-)", said), "delete_data": "--delete-data" in said}
+    return (
+        tuple(name for name, asked in helps.items() if asked or getattr(wish, name)) if any(helps.values()) else ()
+    )
 
 
 def planned(request: Request) -> Response:
@@ -99,15 +110,17 @@ def execute(request: Request, form: Form) -> Response:
     try:
         name = _actions(request).agree(offer, request.state.visitor.person)
     except ProjectError as error:
-        return _refused(request, error, offer.wish, "Make the plan again, and look at it.")
+        given = tuple(name for name in CONSENTS if getattr(offer.wish, name))
+        return _refused(request, error, offer.wish, "Make the plan again, and look at it.", given, again=True)
     return RedirectResponse("/deployment?" + urlencode({"id": name}), 303)
 
 
-def _refused(request: Request, error: ProjectError, wish: Wish, hint: str) -> Response:
-    """Why a plan is not made, or not executed any more, and the way to a new one."""
-    return pages.render(
-        request, "refused.html", 409, text=str(error), problems=error.problems, hint=hint, wish=wish
-    )
+def _refused(
+    request: Request, error: ProjectError, wish: Wish, hint: str, consents: Sequence[str], *, again: bool = False
+) -> Response:
+    """Why a plan is not made, or not executed any more; where that helps, with the way to a new one."""
+    values = {"text": str(error), "problems": error.problems, "hint": hint, "wish": wish}
+    return pages.render(request, "refused.html", 409, **values, consents=consents, again=again or bool(consents))
 
 
 def project(request: Request) -> Response:
@@ -119,8 +132,8 @@ def project(request: Request) -> Response:
     now, record = datetime.now(UTC), found[0]
     actions = _actions(request)
     look = views.look(actions.looked(record), now)
-    acts = request.state.visitor.acts and actions.knows(record)
-    return pages.render(request, "project.html", **views.row(record, now), look=look, acts=acts)
+    acts, obstacle = request.state.visitor.acts, actions.obstacle(record)
+    return pages.render(request, "project.html", **views.row(record, now), look=look, acts=acts, obstacle=obstacle)
 
 
 def look(request: Request, form: Form) -> Response:

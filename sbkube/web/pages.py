@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -22,7 +24,7 @@ from sbkube.errors import (
     StateLocked,
     UsageError,
 )
-from sbkube.models.deployment_state import DeploymentDetail, DeploymentStatus
+from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.resource import ResourceKey
 from sbkube.report.printable import printable
 from sbkube.web import views
@@ -41,9 +43,16 @@ def _printable(value: object) -> object:
 @cache
 def _templates() -> Environment:
     loader = PackageLoader("sbkube.web")
-    return Environment(
+    found = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
     )
+    found.filters["words"] = _words
+    return found
+
+
+def _words(text: object) -> Markup:
+    """A sentence for people, where `code` stands between backticks."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(printable(str(text))))))
 
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
@@ -115,8 +124,10 @@ def deployment(request: Request) -> Response:
     """One deployment with everything it did."""
     found = browser(request).outline(request.query_params.get("id") or "latest", most=_PAGE, drawn=_BARS)
     hidden = browser(request).sensitive([found.detail.deployment])
-    ways = _ways(request, found.detail)
-    return render(request, "deployment.html", ways=ways, **views.deployment(found, hidden))
+    record, actions = found.detail.deployment, _actions(request) if request.state.visitor.acts else None
+    obstacle = actions.obstacle(record) if actions else None
+    ways = _ways(record) if actions and not obstacle else []
+    return render(request, "deployment.html", ways=ways, obstacle=obstacle, **views.deployment(found, hidden))
 
 
 def objects(request: Request) -> Response:
@@ -135,11 +146,8 @@ def _number(request: Request, name: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
-def _ways(request: Request, detail: DeploymentDetail) -> list[tuple[str, str, str]]:
-    """What whoever looks may do with a deployment: the command, what to add to it, and in words."""
-    record, actions = detail.deployment, _actions(request)
-    if actions is None or not (request.state.visitor.acts and actions.knows(record)):
-        return []
+def _ways(record: DeploymentRecord) -> list[tuple[str, str, str]]:
+    """What can be done with a deployment: the command, what to add to it, and in words."""
     if not record.status.ended:
         return []
     cut_off = record.status is DeploymentStatus.INTERRUPTED

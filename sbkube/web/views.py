@@ -60,8 +60,8 @@ def _changes(record: DeploymentRecord) -> str:
 
 
 def card(record: DeploymentRecord, now: datetime, actions: Actions | None) -> Json:
-    """A project with its newest deployment; where there are actions, with its page and what was seen there."""
-    if actions is None or not actions.knows(record):
+    """A project with its newest deployment; where it can be acted on, with its page and what was seen there."""
+    if actions is None or actions.obstacle(record):
         return {**row(record, now), "link": "", "look": None}
     return {**row(record, now), "link": project_link(record), "look": look(actions.looked(record), now)}
 

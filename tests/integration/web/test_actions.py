@@ -255,6 +255,7 @@ def test_what_others_changed_wants_a_consent(bench: Bench, api_server: HttpClust
         person = desk.visitor()
         refused = person.plan(second, status=409)
         assert "needs a decision" in refused and "ConfigMap/a" in refused and 'name="force"' in refused
+        assert 'name="delete_data"' not in refused
         page = person.plan(second, force="on")
         assert f"rollback {second} --force" in page
         person.ended(person.agree(page, bench.namespace))
@@ -344,6 +345,13 @@ def test_families_are_for_the_terminal(bench: Bench, serving: Any) -> None:
         own = next(r for r in desk.client.app.state.browser.newest() if r.project == bench.namespace)
         refused = desk.visitor().plan(own.deployment_id, status=409)
         assert "has other projects or contexts in it" in refused and "command line" in refused
+        assert "Make a new plan" not in refused and 'name="force"' not in refused
+        shown = desk.visitor().get("/deployment", id=own.deployment_id)
+        assert "Roll back to" not in shown and "There is nothing to press here" in shown
+        part = next(r for r in desk.client.app.state.browser.newest() if r.project == "inner")
+        shown = desk.visitor().get("/deployment", id=part.deployment_id)
+        assert f"inner is part of {bench.namespace}: they are planned together" in shown
+        assert "/project" not in desk.visitor().get("/")
 
 
 def test_plans_with_commands_are_for_the_terminal(bench: Bench, serving: Any) -> None:
@@ -353,7 +361,12 @@ def test_plans_with_commands_are_for_the_terminal(bench: Bench, serving: Any) ->
     made = str(bench.ok("apply", "-y", "-o", "json").json["deployment"]["deployment_id"])
     with serving() as desk:
         refused = desk.visitor().plan(made, status=409)
-        assert "runs commands" in refused and f"touch {trace}" in refused and f"sbkube rollback {made}" in refused
+        assert (
+            "Make a new plan" not in refused
+            and "runs commands" in refused
+            and f"touch {trace}" in refused
+            and f"sbkube rollback {made}" in refused
+        )
     assert not trace.exists() and _record().deployment_id == made
 
 
