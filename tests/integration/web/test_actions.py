@@ -144,7 +144,8 @@ def test_a_rollback_is_shown_agreed_to_and_recorded(bench: Bench, api_server: Ht
         record = _record()
         assert (record.operator, record.command, record.parent) == ("ann<b>", "rollback", second)
         digest = (record.command_args or {})["plan"]
-        assert digest in page and digest in shown
+        assert digest in page and f'agreed to on the page: <code class="long">{digest}<' in shown
+        assert re.findall(r"\b[0-9a-f]{64}\b", shown.split("<main")[1].split("<section")[0]) == [digest]
         assert "has deployed" in person.agree(page, bench.namespace, 409)
     assert bench.ok("state", "verify").code == 0
 
