@@ -17,12 +17,24 @@ from sbkube.report.graph import css_word
 from sbkube.report.layout import clip, duration
 from sbkube.report.markup import Html, drawing, element
 
-_NAMES, _TIME, _LINE, _HEAD, _TAIL = 300, 560, 20, 28, 70
+_HEAD, _TAIL, _BAR = 28, 70, 14
 _LETTERS = 42
 ROWS = 400  # more are not drawn: nobody reads them, and a page should not hold ten thousand bars
 _MILLISECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600)
 _STEPS = (*(number / 1000 for number in _MILLISECONDS), *_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Measures of the drawing: labels stand `names` wide before the bars, or (0) above them."""
+
+    names: int
+    time: int
+    line: int
+
+
+_WIDE, _NARROW = Shape(300, 560, 20), Shape(0, 270, 36)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +67,24 @@ def of_detail(detail: DeploymentDetail, now: datetime | None = None) -> list[Bar
     return sorted(found, key=lambda bar: (order.get(bar.app, len(order)), bar.app, bar.start, bar.label))
 
 
-def svg(bars: Sequence[Bar], untold: int = 0) -> Html:
-    """The drawing, as high as it needs to be; nothing for no bars. `untold` is how many operations have none."""
+def svg(bars: Sequence[Bar], untold: int = 0, *, narrow: bool = False) -> Html:
+    """The drawing, as high as it needs to be; nothing for no bars. `untold` is how many operations have none.
+    `narrow`: for a phone."""
     if not bars:
         return Html()
     whole = max(0.001, *(bar.end for bar in bars))
     lines = list(_lines(bars[:ROWS]))
     if more := max(0, len(bars) - ROWS) + untold:
         lines.append(f"{more} more operations are not drawn")
-    width, height = _NAMES + _TIME + _TAIL, _HEAD + len(lines) * _LINE + 8
-    drawn = [_app(line, at) if isinstance(line, str) else _bar(line, at, whole) for at, line in enumerate(lines)]
+    shape = _NARROW if narrow else _WIDE
+    width, height = shape.names + shape.time + _TAIL, _HEAD + len(lines) * shape.line + 8
+    drawn = (
+        _app(line, _HEAD + at * shape.line) if isinstance(line, str) else _bar(line, at, whole, shape)
+        for at, line in enumerate(lines)
+    )
     title = f"{len(bars) + untold} operations in {duration(whole)}"
-    return drawing(width, height, title, *_axis(whole, height), *drawn, class_="waterfall")
+    class_ = "waterfall narrow" if narrow else "waterfall"
+    return drawing(width, height, title, *_axis(whole, height, shape), *drawn, class_=class_)
 
 
 def _lines(bars: Sequence[Bar]) -> Iterator[str | Bar]:
@@ -79,37 +97,38 @@ def _lines(bars: Sequence[Bar]) -> Iterator[str | Bar]:
         yield bar
 
 
-def step(whole: float) -> float:
-    """Seconds between two marks on the axis, so that there are at most eight."""
-    return next((size for size in _STEPS if whole / size <= 8), 86400.0)
+def step(whole: float, most: int = 8) -> float:
+    """Seconds between two marks on the axis, so that there are at most so many."""
+    return next((size for size in _STEPS if whole / size <= most), 86400.0)
 
 
 def _time(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
 
 
-def _axis(whole: float, height: int) -> Iterator[Html]:
-    size = step(whole)
+def _axis(whole: float, height: int, shape: Shape) -> Iterator[Html]:
+    size = step(whole, shape.time // 65)
     for number in range(min(400, int(whole / size) + 1)):
-        x = round(_NAMES + number * size / whole * _TIME, 1)
+        x = round(shape.names + number * size / whole * shape.time, 1)
         yield element("line", x1=x, x2=x, y1=_HEAD - 6, y2=height, class_="tick")
         yield element("text", _time(number * size), x=x + 3, y=_HEAD - 12, class_="note")
 
 
-def _app(name: str, at: int) -> Html:
+def _app(name: str, y: int) -> Html:
     text = clip(name, _LETTERS) or "project"
-    return element("text", element("title", name), text, x=4, y=_HEAD + at * _LINE + 14, class_="name")
+    return element("text", element("title", name), text, x=4, y=y + 14, class_="name")
 
 
-def _bar(bar: Bar, at: int, whole: float) -> Html:
-    y, took = _HEAD + at * _LINE, _time(bar.end - bar.start)
-    x = round(_NAMES + bar.start / whole * _TIME, 1)
-    wide = round(max(2.0, (bar.end - bar.start) / whole * _TIME), 1)
+def _bar(bar: Bar, at: int, whole: float, shape: Shape) -> Html:
+    y, took = _HEAD + at * shape.line, _time(bar.end - bar.start)
+    low = y + shape.line - _BAR - 3
+    x = round(shape.names + bar.start / whole * shape.time, 1)
+    wide = round(max(2.0, (bar.end - bar.start) / whole * shape.time), 1)
     return element(
         "g",
         element("title", f"{bar.label}: {bar.note} {bar.status}, {took}"),
-        element("text", clip(bar.label, _LETTERS), x=16, y=y + 14, class_="label"),
-        element("rect", x=x, y=y + 3, width=wide, height=_LINE - 6, rx=2),
-        element("text", took, x=round(x + wide + 5, 1), y=y + 14, class_="note"),
+        element("text", clip(bar.label, _LETTERS), x=16 if shape.names else 4, y=y + 14, class_="label"),
+        element("rect", x=x, y=low, width=wide, height=_BAR, rx=2),
+        element("text", took, x=round(x + wide + 5, 1), y=low + 11, class_="note"),
         class_=f"bar status-{css_word(bar.status)}",
     )

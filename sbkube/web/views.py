@@ -98,7 +98,9 @@ def deployment(found: Outline, hidden: Sequence[str]) -> Json:
         "line": (record.command_args or {}).get("line") or record.command,
         "apps": [_app(app, found, hidden) for app in drawn.apps],
         "graph": graph.svg(graph.of_detail(drawn, links)),
-        "waterfall": waterfall.svg(bars, found.untold),
+        "waterfalls": [waterfall.svg(bars, found.untold, narrow=narrow) for narrow in (False, True)]
+        if bars
+        else [],
         "events": [(event, _rest(event.message, event.detail)) for event in detail.events],
         "snapshot": dump(dict(record.config_snapshot)) if record.config_snapshot else "",
         "running": not record.status.ended,

@@ -58,6 +58,9 @@ def test_every_page_fits_and_says_nothing_wrong(chromium: Any, address: str, pic
 
     page.wait_for_selector("tbody tr")
     assert page.locator("tbody tr").count() == 3
+    if form == "phone":  # nothing that matters is off the screen
+        for what in ("th a", ".fate", ".pair input", "time"):
+            assert page.locator(f"tbody tr {what}").first.bounding_box()["x"] < 300, what
     seen("deployments")
     page.locator("tbody tr input[name=a]").nth(1).check()
     page.locator("tbody tr input[name=b]").nth(0).check()
@@ -66,7 +69,9 @@ def test_every_page_fits_and_says_nothing_wrong(chromium: Any, address: str, pic
     seen("compare")
     page.go_back()
     page.locator("tbody th a").nth(0).click()
-    page.wait_for_selector("svg .bar")
+    page.wait_for_selector("svg .bar:visible")
+    assert page.locator("svg.waterfall:visible").count() == 1
+    assert (page.locator("svg.waterfall:visible").bounding_box()["width"] < 390) is (form == "phone")
     seen("deployment")
     page.get_by_role("link", name="Deployment/database").first.click()
     page.wait_for_selector(".life li")
