@@ -30,7 +30,7 @@ from sbkube.report.printable import printable
 from sbkube.web import views
 from sbkube.web.door import SESSION_SECONDS, Door, cookie
 
-_FILTERS = ("cluster", "project", "app", "status", "person", "since", "text")
+_FILTERS = ("cluster", "project", "app", "status", "person", "since", "until", "text")
 _PAGE = 50
 _BARS = 200
 
@@ -102,8 +102,7 @@ def overview(request: Request) -> Response:
 def _wanted(given: Mapping[str, str]) -> dict[str, Any]:
     names = {"app": "app_name"}
     wanted: dict[str, Any] = {names.get(name, name): value for name, value in given.items()}
-    if "since" in wanted:
-        wanted["since"] = _moment(wanted["since"])
+    wanted |= {name: _moment(wanted[name]) for name in ("since", "until") if name in wanted}
     if wanted.get("status", "success") not in set(DeploymentStatus):
         raise UsageError("there is no such status", hint="choose one of the list")
     return wanted
@@ -158,14 +157,19 @@ def _ways(record: DeploymentRecord) -> list[tuple[str, str, str]]:
 def compare(request: Request) -> Response:
     """What differs between what two deployments left."""
     first, second = (request.query_params.get(name, "").strip() for name in ("a", "b"))
+    form: dict[str, Any] = {"a": first, "b": second, "found": None, "problem": ""}
     if not first or not second:
-        return render(request, "compare.html", a=first, b=second, found=None)
+        problem = "Choose two deployments." if request.query_params else ""
+        return render(request, "compare.html", 400 if problem else 200, **form | {"problem": problem})
     reader, skip = browser(request), _number(request, "skip")
-    left, right, more = reader.compare(first, second, skip=skip, limit=_PAGE)
-    hidden = reader.sensitive(reader.record(then.deployment_id) for then in (left, right))
-    found = views.difference(left, right, hidden)
+    try:
+        left, right, more = reader.compare(first, second, skip=skip, limit=_PAGE)
+    except (DeploymentNotFound, UsageError) as error:
+        return render(request, "compare.html", _status(error), **form | {"problem": str(error)})
+    records = [reader.record(then.deployment_id) for then in (left, right)]
+    form["found"] = views.difference(left, right, reader.sensitive(records), records[0].cluster_uid)
     rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _PAGE}) if more else ""
-    return render(request, "compare.html", a=first, b=second, found=found, rest=rest, skip=skip)
+    return render(request, "compare.html", **form, rest=rest, skip=skip)
 
 
 def one_object(request: Request) -> Response:
@@ -173,7 +177,10 @@ def one_object(request: Request) -> Response:
     asked = request.query_params
     names = {name: asked.get(name, "") for name in ("group", "version", "kind", "namespace", "name")}
     key, cluster, field = ResourceKey(**names), asked.get("cluster", ""), asked.get("field", "").strip()
-    found = browser(request).through_time(cluster, key, before=_number(request, "before"), limit=_PAGE)
+    before = _number(request, "before")
+    found = browser(request).through_time(cluster, key, before=before, limit=_PAGE)
+    if not (found or before):
+        raise DeploymentNotFound("no deployment has touched such an object")
     same = {"cluster": cluster, **names}
     rest = (
         "/object?" + urlencode({**same, "field": field, "before": found[-1][1].id}) if len(found) == _PAGE else ""
@@ -244,19 +251,22 @@ def _labels(cluster: str, project: str, status: str) -> str:
 
 def failed(request: Request, error: Exception) -> Response:
     """The one place where errors become pages."""
-    if isinstance(error, DeploymentNotFound):
-        status = 404
-    elif isinstance(error, UsageError):
-        status = 400
-    elif isinstance(error, ProjectError | StateLocked | StateBehind):
-        status = 409
-    else:
-        status = 503 if isinstance(error, SbkubeError) else 500
     text = str(error) if isinstance(error, SbkubeError) else "This is a bug in sbkube."
     hint = error.hint if isinstance(error, SbkubeError) else "Please report it."
     problems = error.problems if isinstance(error, ProjectError) else ()
     title = "This cannot be shown" if request.method == "GET" else "Nothing was done"
-    return render(request, "error.html", status, title=title, text=text, hint=hint or "", problems=problems)
+    values = {"text": text, "hint": hint or "", "problems": problems}
+    return render(request, "error.html", _status(error), title=title, **values)
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, DeploymentNotFound):
+        return 404
+    if isinstance(error, UsageError):
+        return 400
+    if isinstance(error, ProjectError | StateLocked | StateBehind):
+        return 409
+    return 503 if isinstance(error, SbkubeError) else 500
 
 
 def missing(request: Request, error: Exception) -> Response:

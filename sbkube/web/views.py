@@ -163,9 +163,12 @@ def _object(item: ResourceRecord, cluster: str, hidden: Sequence[str]) -> Json:
     }
 
 
-def difference(left: Then, right: Then, hidden: Sequence[str]) -> Json:
-    """What differs between what two deployments left."""
-    found = [(key, lines(a, b)) for key, a, b in comparison.objects(left, right, hidden)]
+def difference(left: Then, right: Then, hidden: Sequence[str], cluster: str) -> Json:
+    """What differs between what two deployments left on a cluster (its UID)."""
+    found = [
+        (key, lines(a, b), object_link(cluster, key) if cluster else "")
+        for key, a, b in comparison.objects(left, right, hidden)
+    ]
     return {
         "left": left.deployment_id,
         "right": right.deployment_id,

@@ -84,6 +84,8 @@ def test_a_deployment_with_all_its_pages(bench: Bench, inside: TestClient) -> No
     assert len(links) == 2
     pages += [inside.get(link) for link in links]
     pages += [inside.get(link + "&field=data.greeting") for link in links]
+    links += [html.unescape(link) for link in re.findall(r'href="(/object[^"]+)"', pages[2].text)]
+    assert len(links) == 4 and set(links[:2]) == set(links[2:])
     assert "hello" in pages[2].text and "hello" in pages[3].text + pages[4].text
     for page in pages:
         assert page.status_code == 200, page.text
@@ -125,6 +127,7 @@ def test_filters_and_pages_of_the_timeline(bench: Bench, inside: TestClient) -> 
             where = found[1].replace("&amp;", "&") if found else ""
         assert seen == [f"{number:03}" for number in reversed(range(120))]
     assert "ann1" not in inside.get("/?person=ann0").text.split("<tbody>")[1]
+    assert "No deployments" in inside.get("/?until=1h").text and "119" in inside.get("/?since=1h").text
     assert (
         "117" in inside.get("/?text=117").text and "118" not in inside.get("/?text=117").text.split("<tbody>")[1]
     )
@@ -134,11 +137,32 @@ def test_filters_and_pages_of_the_timeline(bench: Bench, inside: TestClient) -> 
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/?rest=x", 400), ("/?status=x", 400), ("/?since=x", 400), ("/deployment?id=x", 404), ("/no", 404)],
+    [
+        ("/?until=x", 400),
+        ("/object?kind=Nothing&name=x", 404),
+        ("/?rest=x", 400),
+        ("/?status=x", 400),
+        ("/?since=x", 400),
+        ("/deployment?id=x", 404),
+        ("/no", 404),
+    ],
 )
 def test_what_makes_no_sense_is_said(inside: TestClient, path: str, status: int) -> None:
     answer = inside.get(path)
     assert answer.status_code == status and "This cannot be shown" in answer.text
+
+
+def test_a_comparison_that_cannot_be_made_keeps_its_form(bench: Bench, inside: TestClient) -> None:
+    for query, status, why in (
+        ("chosen=1", 400, "Choose two deployments"),
+        ("a=dep-1&chosen=1", 400, "Choose two deployments"),
+        ("a=dep-1&b=dep-2", 404, "dep-1"),
+    ):
+        answer = inside.get(f"/compare?{query}")
+        assert answer.status_code == status
+        assert why in re.findall(r'role="alert">([^<]*)', answer.text)[0]
+        assert 'value="dep-1"' in answer.text or "dep-1" not in query
+    assert 'role="alert"' not in inside.get("/compare").text
 
 
 def test_nobody_comes_in_without_a_token(client: TestClient, door: Door) -> None:
