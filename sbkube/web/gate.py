@@ -55,7 +55,8 @@ class Gate:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                headers.setdefault("cache-control", "no-store")
+                kept = scope["path"].startswith("/static/") and message["status"] < 400
+                headers.setdefault("cache-control", "public, max-age=604800" if kept else "no-store")
             await send(message)
 
         request = Request(scope)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -26,10 +26,12 @@ from sbkube.errors import (
 )
 from sbkube.models.deployment_state import DeploymentRecord, DeploymentStatus
 from sbkube.models.resource import ResourceKey
+from sbkube.report.markup import Html, element, escaped, joined
 from sbkube.report.printable import printable
 from sbkube.web import views
 from sbkube.web.door import SESSION_SECONDS, Door, cookie
 
+STATIC = Path(__file__).parent / "static"
 _FILTERS = ("cluster", "project", "app", "status", "person", "since", "until", "text")
 _PAGE = 50
 _BARS = 200
@@ -47,12 +49,24 @@ def _templates() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_printable
     )
     found.filters["words"] = _words
+    found.globals["edition"] = _edition()
     return found
 
 
-def _words(text: object) -> Markup:
-    """A sentence for people, where `code` stands between backticks."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(printable(str(text))))))
+def _edition() -> str:
+    """What browsers may keep is asked for anew when it has changed."""
+    whole = hashlib.sha256()
+    for file in sorted(STATIC.iterdir()):
+        whole.update(file.read_bytes())
+    return whole.hexdigest()[:12]
+
+
+def _words(text: object) -> Html:
+    """A sentence for people, where code stands between backticks."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escaped(text)
+    return joined(element("code", part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:

@@ -24,8 +24,6 @@ from sbkube.web.door import Door
 from sbkube.web.gate import Gate
 from sbkube.web.live import live
 
-_STATIC = Path(__file__).parent / "static"
-
 
 def application(
     browser: Browser, door: Door, announce: Callable[[bool], None], actions: Actions | None = None
@@ -54,7 +52,7 @@ def _reading() -> list[BaseRoute]:
         Route("/logout", acting.posted(pages.logout, acting=False), methods=["POST"]),
         Route("/healthz", pages.health),
         Route("/metrics", pages.metrics),
-        Mount("/static", StaticFiles(directory=_STATIC)),
+        Mount("/static", StaticFiles(directory=pages.STATIC)),
     ]
 
 

@@ -79,6 +79,7 @@ def test_a_deployment_with_all_its_pages(bench: Bench, inside: TestClient) -> No
         inside.get("/compare", params={"a": first, "b": second}),
     ]
     shown = pages[1].text
+    assert f'What changed<span class="hidden"> in ConfigMap/page in {bench.namespace}<' in shown
     assert first in pages[0].text and "base" in shown and 'class="edge"' in shown and 'class="bar ' in shown
     links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/object[^"]+)"', shown)]
     assert len(links) == 2
@@ -163,6 +164,21 @@ def test_a_comparison_that_cannot_be_made_keeps_its_form(bench: Bench, inside: T
         assert why in re.findall(r'role="alert">([^<]*)', answer.text)[0]
         assert 'value="dep-1"' in answer.text or "dep-1" not in query
     assert 'role="alert"' not in inside.get("/compare").text
+
+
+def test_browsers_keep_what_does_not_change(inside: TestClient) -> None:
+    page = inside.get("/")
+    assert page.headers["cache-control"] == "no-store"
+    link = re.findall(r'href="(/static/page.css[^"]+)"', page.text)[0]
+    kept = inside.get(link)
+    assert "max-age" in kept.headers["cache-control"]
+    assert inside.get("/static/none").headers["cache-control"] == "no-store"
+
+
+def test_an_app_without_anything_to_do_is_no_empty_box(bench: Bench, inside: TestClient) -> None:
+    _deploy(bench, "hello", "swordfish-one")
+    shown = inside.get("/deployment", params={"id": _deploy(bench, "hello again", "swordfish-one")}).text
+    assert shown.count('<details class="app"') == shown.count("nothing was done") == 1
 
 
 def test_nobody_comes_in_without_a_token(client: TestClient, door: Door) -> None:
