@@ -369,7 +369,7 @@ def test_a_bug_has_the_headers_of_every_page(inside: TestClient, monkeypatch: py
     monkeypatch.setattr("sbkube.api.browsing.Browser.newest", broken)
     with pytest.raises(RuntimeError):  # it goes on to the log of the server
         inside.get("/")
-    quiet = TestClient(inside.app, "http://127.0.0.1", cookies=inside.cookies, raise_server_exceptions=False)
+    quiet = TestClient(inside.app, "http://127.0.0.1:8384", cookies=inside.cookies, raise_server_exceptions=False)
     answer = quiet.get("/")
     assert answer.status_code == 500 and "This is a bug" in answer.text and "swordfish" not in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
