@@ -56,8 +56,13 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """Columns of standard output."""
-        return self.size(self.stdout)[0]
+        """Columns of standard output; 0, which is any number, where it is no terminal."""
+        return self.size(self.stdout)[0] if self.stdout.isatty() else 0
+
+    @property
+    def table_width(self) -> int:
+        """How wide a table may be: `COLUMNS` counts without a terminal, too."""
+        return self.size(self.stdout)[0] if self.environ.get("COLUMNS") else self.width
 
     @property
     def rows(self) -> int:

@@ -136,9 +136,10 @@ class Waiter:
         culprit = find_culprit(self._world, key)
         if culprit is None:
             why = health.message or health.reason or health.status.value
-            late = "" if failed else f"not ready after {operation.timeout:g} s: "
-            return self._outcome(operation, started, health.reason or "NotReady", f"{key}: {late}{why}", None)
-        return self._outcome(operation, started, culprit.reason, f"{key}: {culprit}", culprit)
+            what = (health.reason or "failed") if failed else f"not ready after {operation.timeout:g} s"
+            text = f"{what}: {key}" + (f": {why}" if why != what else "")
+            return self._outcome(operation, started, health.reason or "NotReady", text, None)
+        return self._outcome(operation, started, culprit.reason, str(culprit), culprit)
 
     def _outcome(
         self, operation: Operation, started: Any, reason: str, message: str, culprit: Culprit | None

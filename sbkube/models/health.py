@@ -47,6 +47,6 @@ class Culprit:
     log: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """One line that names the culprit and its reason."""
+        """One line that names the reason, then the culprit: where it is cut, the reason is still read."""
         tail = f": {self.message}" if self.message else ""
-        return f"{self.subject}: {self.reason}{tail}"
+        return f"{self.reason}: {self.subject}{tail}"

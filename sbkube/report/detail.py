@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sbkube.models.deployment_state import (
@@ -20,7 +20,7 @@ from sbkube.plan.sensitive import sensitive_paths
 from sbkube.report.diff import unified
 from sbkube.report.history import changes, word
 from sbkube.report.ink import Ink
-from sbkube.report.layout import between, clip, indent, moment, near, plural
+from sbkube.report.layout import between, clip, gist, indent, moment, near, plural
 from sbkube.report.masking import masked_pair
 from sbkube.report.printable import printable
 from sbkube.report.theme import DEPLOYMENTS, EVENTS, OPERATIONS
@@ -34,18 +34,20 @@ def render(
     much."""
     hidden = (*sensitive_paths(detail.deployment.config_snapshot), *hidden)
     parts = [_head(detail, ink, width)]
+    told: set[Told] = set()
     fold = len(detail.resources) > _MANY and not diffs
     for app in detail.apps:
         lines = [_app(app, detail, ink, width)]
-        lines += [_release(r, ink) for r in detail.releases if r.app_name == app.app_name]
+        told |= {(app.app_name, app.error_message)} if (app.error_message or "") in lines[0] else set()
+        lines += [_release(r, ink, app) for r in detail.releases if r.app_name == app.app_name]
         own = [record for record in detail.resources if record.app_name == app.app_name]
         well = [record for record in own if fold and record.state is OpState.APPLIED]
         lines += _counted(well, ink)
         for record in own:
             if record not in well:
-                lines += _resource(record, app.namespace, ink, diffs, hidden)
+                lines += _resource(record, app, ink, diffs, hidden)
         parts.append("\n".join(lines))
-    if kept := evidence(detail.events, ink, whole=diffs):
+    if kept := evidence(detail.events, ink, whole=diffs, told=told):
         parts.append(kept)
     return "\n\n".join(parts)
 
@@ -61,18 +63,19 @@ def _counted(records: Sequence[ResourceRecord], ink: Ink) -> list[str]:
 
 
 def in_short(message: str, detail: DeploymentDetail, width: int) -> str:
-    """An error in one line where the evidence tells all of it, else as it is."""
-    told = any(event.message == message for event in detail.events)
-    return clip(message.partition("\n")[0], max(width, 30)) if told else message
+    """An error in one line where the evidence tells all of it, else as it is; `width` 0 is any."""
+    told = any(message.endswith(event.message) for event in detail.events if event.message)
+    return gist(message, width and max(width, 30)) if told else message
 
 
 def _head(detail: DeploymentDetail, ink: Ink, width: int) -> str:
     record = detail.deployment
     lines = [f"{ink.bold(record.deployment_id)}  {word(record.status, ink)}"]
+    known = {f"{app.app_name}: {app.error_message}" for app in detail.apps}
     for name, value in facts(record):
-        if name == "error":
-            told = any(value.endswith(event.message) for event in detail.events)
-            value = ink.red(clip(value, max(width - 12, 30)) if told else value)
+        if name == "error" and value in known:
+            continue  # its app tells it
+        value = ink.red(in_short(value, detail, width and width - 12)) if name == "error" else value
         lines.append(f"  {ink.dim(f'{name:<10}')}{value}")
     return "\n".join(lines)
 
@@ -121,15 +124,16 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink, width: in
     line = f"{ink.bold(app.app_name)}  {where}  {word(app.status, ink)}" + (f"  {ink.dim(told)}" if told else "")
     if not app.error_message:
         return line
-    return f"{line}\n  {ink.paint(in_short(app.error_message, detail, width - 2), DEPLOYMENTS[app.status][1])}"
+    why = in_short(app.error_message, detail, width and width - 2)
+    return f"{line}\n  {ink.paint(why, DEPLOYMENTS[app.status][1])}"
 
 
-def _release(record: HelmReleaseRecord, ink: Ink) -> str:
+def _release(record: HelmReleaseRecord, ink: Ink, app: AppDeploymentRecord) -> str:
     mark, style = OPERATIONS[record.state]
     text = f"{mark} release {record.namespace}/{record.release_name}: {record.chart} {record.chart_version}"
     took = between(record.started_at, record.ended_at)
     line = f"  {ink.paint(text.rstrip(), style)}, revision {revisions(record)}  {ink.dim(took)}".rstrip()
-    return line + _why(record, ink)
+    return line + _why(record, ink, app)
 
 
 def revisions(record: HelmReleaseRecord) -> str:
@@ -147,13 +151,15 @@ def why(record: ResourceRecord | HelmReleaseRecord) -> str:
     return message if reason and reason in message else f"{reason}: {message}".strip(": ")
 
 
-def _resource(record: ResourceRecord, home: str, ink: Ink, diffs: bool, hidden: Sequence[str]) -> list[str]:
+def _resource(
+    record: ResourceRecord, app: AppDeploymentRecord, ink: Ink, diffs: bool, hidden: Sequence[str]
+) -> list[str]:
     mark, style = OPERATIONS[record.state]
     took = between(record.started_at, record.ended_at)
     source = f"  {record.source_file}:{record.source_line}" if record.source_file and record.source_line else ""
     facts = f"{did(record)}{f'  {took}' if took else ''}{source}"
-    lines = [f"  {ink.paint(f'{mark} {near(record.key, home)}', style)}  {ink.dim(facts)}"]
-    lines[0] += _why(record, ink)
+    lines = [f"  {ink.paint(f'{mark} {near(record.key, app.namespace)}', style)}  {ink.dim(facts)}"]
+    lines[0] += _why(record, ink, app)
     if record.missing_key:
         lines.append(ink.yellow("      its images are encrypted with a key that is not here"))
     elif diffs and record.before != record.after:
@@ -193,37 +199,44 @@ def did(record: ResourceRecord) -> str:
     return {"delete": "deleted", "recreate": "recreated"}.get(record.verb, "changed")
 
 
-def _why(record: ResourceRecord | HelmReleaseRecord, ink: Ink) -> str:
-    text = why(record)
+def _why(record: ResourceRecord | HelmReleaseRecord, ink: Ink, app: AppDeploymentRecord) -> str:
+    text = why(record) if record.message != app.error_message else ""  # the line of its app tells it
     return f"\n      {ink.red(text)}" if text else ""
 
 
-def _named(event: EventRecord) -> tuple[str, ...]:
-    """What an event is about, where its words tell that already."""
-    return (event.subject,) if event.subject in event.message else ()
+Told = tuple[str, str | None]  # an app, and an error of it
 
 
-def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False) -> str:
+def evidence(events: Sequence[EventRecord], ink: Ink, *, whole: bool = False, told: Collection[Told] = ()) -> str:
     """Warnings, output of commands and failure evidence that were kept, oldest first, or nothing.
 
-    Of long output the last lines are shown, unless the `whole` is wanted.
+    Of long output the last lines are shown, unless the `whole` is wanted. What was `told` is not told again.
     """
-    if not events:
-        return ""
-    lines = [ink.bold("Evidence") + ink.dim(f"  ({plural(len(events), 'message')})")]
+    known, lines, count = set(told), list[str](), 0
     for event in events:
-        stamp = event.created_at.astimezone().strftime("%H:%M:%S")
-        subject = event.subject if event.subject not in (event.app_name, *_named(event)) else ""
-        text = printable(f"{subject}: {event.message}" if subject else event.message)
-        style = EVENTS.get(event.kind, "red")
-        lines.append(
-            f"  {ink.dim(stamp)} {f'{event.app_name}: ' if event.app_name else ''}{ink.paint(text, style)}"
-        )
         rest = [printable(line) for line in event.detail.split("\n") if line.strip() and line != event.message]
-        if rest and not whole:
-            left = len(rest) - _LINES
-            rest = [clip(line, _COLUMNS) for line in rest[-_LINES:]]
-            rest = [f"({left} lines before: sbkube show -v)", *rest] if left > 0 else rest
+        again = (event.app_name, event.message) in known
+        known.add((event.app_name, event.message))
+        if rest or not again:
+            count += 1
+            lines.append(_event(event, again, ink))
         if rest:
-            lines.append(ink.dim(indent("\n".join(rest), "    | ")))
-    return "\n".join(lines)
+            lines.append(ink.dim(indent("\n".join(rest if whole else _end(rest)), "    | ")))
+    return "\n".join([ink.bold("Evidence") + ink.dim(f"  ({plural(count, 'message')})"), *lines]) if lines else ""
+
+
+def _event(event: EventRecord, again: bool, ink: Ink) -> str:
+    """What was said and by whom; who is left out where the words name him, the words where they were told."""
+    named = event.subject == event.app_name or (event.subject in event.message and not again)
+    said = filter(None, ("" if named else event.subject, "" if again else event.message))
+    text = printable(": ".join(said))
+    stamp = event.created_at.astimezone().strftime("%H:%M:%S")
+    app = f"{event.app_name}: " if event.app_name else ""
+    return f"  {ink.dim(stamp)} {app}{ink.paint(text, EVENTS.get(event.kind, 'red'))}"
+
+
+def _end(lines: Sequence[str]) -> list[str]:
+    """The last of many lines, none of them very long."""
+    left = len(lines) - _LINES
+    shown = [clip(line, _COLUMNS) for line in lines[-_LINES:]]
+    return [f"({left} lines before: sbkube show -v)", *shown] if left > 0 else shown

@@ -15,6 +15,7 @@ _TOKEN = re.compile(_ESCAPE.pattern + "|.", re.DOTALL)
 _LEAD = re.compile(r"(?:\x1b\[[0-9;]*m| |[|*!→●◐◌✓✗»…+~±=?-](?=(?:\x1b\[[0-9;]*m)* ))*")
 _LABEL = re.compile(r"\S{1,16}  +(?=\S)")  # a name with a column of its own: the rest stays beside it
 _GAP = "  "
+_GIST = 120  # columns of a message that is told in full elsewhere
 
 
 def visible(text: str) -> int:
@@ -43,6 +44,19 @@ def _fitting(text: str, width: int) -> str:
         if width < 0:
             return text[: token.start()]
     return text
+
+
+def gist(text: str, width: int) -> str:
+    """The beginning of a message that is told in full elsewhere: cut to `width`, or between its parts where
+    that is 0."""
+    line = text.strip().partition("\n")[0]
+    if width:
+        return clip(line, width)
+    for mark in ("; ", ": ", " "):
+        at = line.rfind(mark, 20, _GIST)
+        if at > 0 and len(line) > _GIST:
+            return line[:at]
+    return line
 
 
 def flow(text: str, width: int) -> str:
@@ -81,14 +95,14 @@ def _pieces(text: str, width: int) -> Iterator[str]:
 def columns(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, ink: Ink, width: int = 80, flexible: Sequence[str] = ()
 ) -> list[str]:
-    """A table as lines, no wider than `width` as long as the columns named in `flexible` (first one first) can
-    be cut down to 6 columns each. Empty columns are left out."""
+    """A table as lines, no wider than `width` (0: any) as long as the columns named in `flexible` (first one
+    first) can be cut down to 6 columns each. Empty columns are left out."""
     keep = [at for at in range(len(head)) if any(row[at] for row in rows)]
     widths = {at: max(visible(head[at]), *(visible(row[at]) for row in rows)) for at in keep}
     over = sum(widths.values()) + len(_GAP) * (len(keep) - 1) - width
     for name in flexible:
         at = head.index(name)
-        if over > 0 and at in widths:
+        if width and over > 0 and at in widths:
             cut = min(over, max(0, widths[at] - 6))
             widths[at] -= cut
             over -= cut

@@ -15,7 +15,7 @@ from sbkube.models.outcome import Event
 from sbkube.models.plan import Plan
 from sbkube.report.board import AppLine, Board, subject_of
 from sbkube.report.ink import Ink
-from sbkube.report.layout import between, duration, flow
+from sbkube.report.layout import between, duration, flow, gist
 from sbkube.report.live import Live
 from sbkube.report.theme import DEPLOYMENTS
 from sbkube.report.tree import Frame, spinner, tree
@@ -58,6 +58,7 @@ class PlainProgress:
         self._verbose = verbose
         self._board = Board()
         self._told: dict[str, tuple[str, datetime]] = {}
+        self._errors: set[tuple[str, str]] = set()
         self._guard = threading.Lock()
 
     def __call__(self, event: Event) -> None:
@@ -76,11 +77,12 @@ class PlainProgress:
         if event.kind == "app.started":
             return f"{ink.bold(event.app)}: started"
         if event.kind == "app.ended":
-            return _ended_line(line, ink)
+            return _ended_line(line, ink, told=(event.app, event.message) in self._errors)
         if event.kind == "wait.progress":
             text = f"waiting for {event.subject}: {event.message}"
             return f"{event.app}: {text}" if self._news(event, text) else ""
         if event.kind == "operation.ended" and (self._verbose or event.status == "failed"):
+            self._errors.add((event.app, event.message))
             return _operation(event)
         return ""
 
@@ -114,8 +116,9 @@ class PlainProgress:
 
 
 def _operation(event: Event) -> str:
-    text = f"{event.app}: {subject_of(event.subject)} {event.status}"
-    return text + (f": {event.message}" if event.message and event.status == "failed" else "")
+    subject = subject_of(event.subject)
+    text = f"{event.app}: {f'{subject} ' if subject != event.subject else ''}{event.status}"
+    return text + (f": {gist(event.message, 0)}" if event.message and event.status == "failed" else "")
 
 
 def _warning(event: Event) -> str:
@@ -123,12 +126,12 @@ def _warning(event: Event) -> str:
     return f"! {f'{where}: ' if where else ''}{event.message}"
 
 
-def _ended_line(line: AppLine, ink: Ink) -> str:
+def _ended_line(line: AppLine, ink: Ink, *, told: bool) -> str:
     mark, style = DEPLOYMENTS[DeploymentStatus(line.status)]
     took = between(line.started, line.ended)
-    why = f": {line.message}" if line.message and line.status != "success" else ""
+    why = f": {gist(line.message, 0)}" if line.message and line.status != "success" and not told else ""
     status = "done" if line.status == "success" else line.status.replace("_", " ")
-    status = status if line.started or why else "nothing to do"
+    status = status if line.started or line.message else "nothing to do"
     if line.status == DeploymentStatus.PENDING:
         status, took = "not started", ""
     return f"{ink.paint(mark, style)} {ink.bold(line.name)}: {status}{f' in {took}' if took else ''}{why}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
-from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus, EventRecord
+from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail, DeploymentStatus
 from sbkube.models.outcome import OpState
 from sbkube.models.plan import Verb
 from sbkube.report.detail import did, evidence, in_short
@@ -24,12 +24,13 @@ def render(detail: DeploymentDetail, *, ink: Ink, width: int = 80, rows: int = 0
     record = detail.deployment
     lines = _apps(detail, ink, width, rows)
     well = {app.app_name for app in detail.apps if app.status is DeploymentStatus.SUCCESS}
-    told = [e for e in detail.events if e.kind != "command.output" or e.app_name not in well]
-    known = {app.app_name: app.error_message for app in detail.apps}
-    failures = [event for event in told if event.kind not in {"warning", "note"}]
-    more = [event for event in failures if not _repeats(event, known, width)]
+    events = [e for e in detail.events if e.kind != "command.output" or e.app_name not in well]
+    failures = [event for event in events if event.kind not in {"warning", "note"}]
+    shown = "\n".join(lines)
+    told = {(app.app_name, app.error_message) for app in detail.apps if (app.error_message or "") in shown}
+    more = evidence(failures, ink, told=told)
     if record.status is not DeploymentStatus.SUCCESS and more:
-        lines += ["", evidence(more, ink)]
+        lines += ["", more]
     took = between(record.created_at, record.ended_at)
     title = f"{ink.bold(record.command)} {word(record.status, ink)}"
     lines += ["", f"{title} in {took or '?'} on {record.cluster}: {tally(detail)}"]
@@ -62,12 +63,6 @@ def tally(detail: DeploymentDetail) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
-def _repeats(event: EventRecord, known: Mapping[str, str | None], width: int) -> bool:
-    """It says no more than the line of its app, which has room for it."""
-    more = [line for line in event.detail.splitlines() if line.strip() and line != event.message]
-    return known.get(event.app_name) == event.message and not more and len(event.message) < width // 2
-
-
 def _apps(detail: DeploymentDetail, ink: Ink, width: int, rows: int) -> list[str]:
     many = rows and len(detail.apps) > rows - _AROUND
     folded = {app.app_name for app in detail.apps if many and app.status is DeploymentStatus.SUCCESS}
@@ -94,7 +89,7 @@ def _app(app: AppDeploymentRecord, detail: DeploymentDetail, ink: Ink, width: in
     if app.status is DeploymentStatus.PENDING and not any(r.state is OpState.APPLIED for r in own.resources):
         text = "not started"
     if app.error_message:
-        text = ink.red(in_short(app.error_message, detail, width - len(app.app_name) - 12))
+        text = ink.red(in_short(app.error_message, detail, width and width - len(app.app_name) - 12))
     took = between(app.started_at, app.ended_at)
     return f"{mark} {ink.bold(app.app_name)}  {text}" + (f"  {ink.dim(took)}" if took else "")
 

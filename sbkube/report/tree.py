@@ -133,7 +133,7 @@ def _doing(app: AppLine) -> str:
         return f"waiting for {len(app.waits)} objects"
     if app.waits:
         key, why = next(iter(app.waits.items()))
-        return f"waiting for {_short(key)}: {_first(why)}"
+        return f"{_first(why)}: {_short(key)}"  # where it is cut, the reason is still read
     count = f"{app.done} of {app.total}: " if app.total > 1 else ""
     if not app.doing:
         return f"{count.rstrip(': ')}" or "starting"
@@ -143,10 +143,15 @@ def _doing(app: AppLine) -> str:
 
 def _waits(app: AppLine, room: int, frame: Frame) -> list[str]:
     """The objects that an app waits for, below it."""
-    items = [f"{_short(key)}  {frame.ink.dim(_first(why))}" for key, why in app.waits.items()]
+    items = [_waited(_short(key), _first(why), frame) for key, why in app.waits.items()]
     if len(items) > room:
         items = [*items[: room - 1], frame.ink.dim(f"… and {len(items) - room + 1} more")]
     return [clip(f"  {'└' if at == len(items) - 1 else '├'} {item}", frame.width) for at, item in enumerate(items)]
+
+
+def _waited(name: str, why: str, frame: Frame) -> str:
+    """An object and why it is waited for; on a narrow terminal the name is cut, not the reason."""
+    return f"{clip(name, max(8, frame.width - 6 - visible(why)))}  {frame.ink.dim(why)}"
 
 
 def _short(key: str) -> str:

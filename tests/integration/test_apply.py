@@ -120,6 +120,8 @@ def test_a_pod_that_cannot_start_fails_with_its_name_and_reason(bench: Bench) ->
     assert ran.code == 1
     text = ran.out + ran.err
     assert "ImagePullBackOff" in text and "broken-" in text
+    assert "bad: failed: ImagePullBackOff: Pod/broken-" in ran.err and "✗ bad  ImagePullBackOff: Pod/" in ran.out
+    assert "…" not in ran.out, "nothing is cut without a terminal"
     assert bench.ok("history", "-o", "json").json["deployments"][0]["status"] == "failed"
     assert "ImagePullBackOff" in bench.ok("show", "latest").out
 

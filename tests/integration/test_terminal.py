@@ -94,7 +94,7 @@ def test_an_interrupted_run_leaves_a_clean_screen_and_the_way_on(bench: Bench) -
     slow(bench)
     window = Window(bench, "apply")
     seen = window.until(lambda text: "0 of 1 ready" in text)
-    assert re.search(r"web +waiting for Deployment/web: 0 of 1 ready", seen)
+    assert re.search(r"web +0 of 1 ready: Deployment/web", seen)
     assert re.search(r"after +after web", seen)
     window.process.send_signal(2)
     assert window.end() == 130

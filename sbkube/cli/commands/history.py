@@ -100,5 +100,5 @@ def _emit(session: Session, records: tuple[DeploymentRecord, ...]) -> None:
     session.emit(
         "history",
         lambda: {"deployments": [machine.deployment(record) for record in records]},
-        lambda: report.table(records, ink=session.ink, width=session.terminal.width),
+        lambda: report.table(records, ink=session.ink, width=session.terminal.table_width),
     )

@@ -60,7 +60,7 @@ def recover(session: Session, target: str | None, break_lock: bool) -> int:
     def text() -> str:
         lines = [f"{name}: {error}; run `sbkube recover` again when it is back" for name, error in unreached]
         if records:
-            table = history.table(records, ink=session.ink, width=session.terminal.width)
+            table = history.table(records, ink=session.ink, width=session.terminal.table_width)
             lines.insert(0, f"settled:\n{table}")
         return "\n".join(lines) or "No deployment was left open."
 

@@ -54,6 +54,6 @@ def _list(session: Session, records: tuple[object, ...]) -> int:
     session.emit(
         "rollback-list",
         lambda: {"deployments": [machine.deployment(record) for record in known]},
-        lambda: report.table(known, ink=session.ink, width=session.terminal.width),
+        lambda: report.table(known, ink=session.ink, width=session.terminal.table_width),
     )
     return 0

@@ -127,7 +127,7 @@ def _looked(session: Session, member: Member, *, alone: bool, watched: bool, **h
     else:
         rows = session.terminal.rows if watched else 0
         view = report.StatusView(session.options.verbose, how["by_group"], how["show_notes"], rows)
-        text = report.render(found, ink=session.ink, width=session.terminal.width, view=view)
+        text = report.render(found, ink=session.ink, width=session.terminal.table_width, view=view)
     if how["check_updates"]:
         newer = [u for u in project.updates(apps) if u.available]
         text += "\n\n" + (

@@ -78,7 +78,7 @@ def _text(session: Session, found: Sequence[Update], written: Sequence[Update]) 
         for u in newer
     ]
     head = ("APP", "CHART", "VERSION", "SAME MAJOR", "NEWEST", "")
-    lines = columns(head, rows, ink=session.ink, width=session.terminal.width, flexible=("CHART", "APP"))
+    lines = columns(head, rows, ink=session.ink, width=session.terminal.table_width, flexible=("CHART", "APP"))
     if not written:
         lines += ["", session.ink.dim("write them into the file: sbkube check-updates --update-config")]
     return "\n".join(lines)

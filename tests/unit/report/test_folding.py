@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sbkube.models.deployment_state import (
@@ -72,6 +72,30 @@ def test_an_error_is_told_once_in_full() -> None:
     text = run.render(recorded(long), ink=Ink(), rows=24)
     assert text.count("ImagePullBackOff") == 2 and text.count(long) == 1
     assert detail.render(recorded(long), ink=Ink()).count(long) == 1
+
+
+def test_a_log_has_room_for_the_reason() -> None:
+    long = "CrashLoopBackOff: Pod/x in shop, container job: exited with code 1; last said: " + "no such file " * 9
+    for text in (
+        run.render(recorded(long), ink=Ink(), width=0),
+        detail.render(recorded(long), ink=Ink(), width=0),
+    ):
+        assert text.count(long) == 1 and "…" not in text
+        assert "container job: exited with code 1\n" in text
+
+
+def test_a_failed_command_is_told_once() -> None:
+    failed = "load.1: it ended with exit code 3"
+    key = ResourceKey("sbkube.dev", "v1", "Command", "shop", "load.1")
+    row = ResourceRecord(1, "app-007", "op", key, "run", OpState.FAILED, reason="command-failed", message=failed)
+    said = EventRecord(1, NOW, "command.output", "app-007", "load.1", failed, "no such file")
+    again = EventRecord(2, NOW, "evidence", "app-007", "Command/load.1 in shop", failed, failed)
+    made = recorded(failed)
+    record = replace(made.deployment, error_message=f"app-007: {failed}")
+    made = replace(made, deployment=record, resources=(row,), events=(said, again))
+    for text in (run.render(made, ink=Ink()), detail.render(made, ink=Ink())):
+        assert text.count(failed) == 1 and text.count("no such file") == 1
+        assert "Evidence  (1 message)" in text and "app-007: load.1\n    | no such file" in text
 
 
 def test_a_report_counts_what_went_well() -> None:

@@ -89,7 +89,7 @@ def test_each_app_says_what_it_does_or_waits_for() -> None:
     stage.event("app.started", app="database")
     stage.event("wait.progress", app="database", subject="Deployment/database in shop", message="1 of 3 ready")
     assert stage.later(12)[1:] == [
-        f"{stage.screen.seen[0][0]} database  waiting for Deployment/database: 1 of 3 r…  12s",
+        f"{stage.screen.seen[0][0]} database  1 of 3 ready: Deployment/database           12s",
         "· web       after database",
         "· jobs      after web",
     ]
@@ -102,6 +102,18 @@ def test_several_objects_stand_below_their_app() -> None:
     waits = {"Deployment/a in shop": "0 of 1 ready", "Job/b in shop": "0 of 1 succeeded"}
     stage.event("wait.progress", app="database", subject="Deployment/a in shop", data=waits)
     assert stage.later(1)[2:] == ["  ├ Deployment/a  0 of 1 ready", "  └ Job/b  0 of 1 succeeded"]
+
+
+def test_a_narrow_terminal_shows_why() -> None:
+    stage = Stage(Screen(40), ["database"])
+    stage.event("deployment.started")
+    stage.event("app.started", app="database")
+    name = "Deployment/the-database-of-orders in shop"
+    stage.event("wait.progress", app="database", subject=name, message="0 of 1 ready")
+    assert "database  0 of 1 ready: Deploym…  12s" in stage.later(12)[1]
+    waits = {name: "0 of 1 ready", "Job/b in shop": "0 of 1 succeeded"}
+    stage.event("wait.progress", app="database", subject=name, data=waits)
+    assert stage.later(1)[2] == "  ├ Deployment/the-datab…  0 of 1 ready"
 
 
 def test_a_failure_stays_in_sight_and_what_went_well_folds() -> None:

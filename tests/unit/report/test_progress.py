@@ -60,6 +60,17 @@ def test_failed_operations_are_always_told() -> None:
     assert lines == ["web: Deployment/web failed: no"]
 
 
+def test_an_error_is_told_once_and_short() -> None:
+    lines: list[str] = []
+    listener = PlainProgress(lines.append)
+    why = "CrashLoopBackOff: Pod/web-1 in shop, container job: exited with code 1; last said: " + "no " * 40
+    listener(at(0, "app.started", app="web"))
+    listener(at(1, "operation.ended", app="web", subject="web/wait/ready", status="failed", message=why))
+    listener(at(2, "app.ended", app="web", status="failed", message=why))
+    told = "CrashLoopBackOff: Pod/web-1 in shop, container job: exited with code 1"
+    assert lines == ["web: started", f"web: failed: {told}", "✗ web: failed in 2.0s"]
+
+
 def test_board_counts() -> None:
     board = Board()
     for event in RUN:
