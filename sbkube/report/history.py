@@ -11,6 +11,7 @@ from sbkube.report.layout import age, between, columns, plural
 from sbkube.report.theme import DEPLOYMENTS
 
 _HEAD = ("ID", "STATUS", "COMMAND", "PROJECT", "CLUSTER", "AGE", "TOOK", "CHANGES")
+_SPARE = ("COMMAND", "TOOK", "CHANGES", "CLUSTER", "AGE", "PROJECT")  # what is left out first
 
 
 def word(status: DeploymentStatus, ink: Ink) -> str:
@@ -43,17 +44,20 @@ def changes(counts: Mapping[str, int]) -> str:
 
 
 def table(records: Sequence[DeploymentRecord], *, ink: Ink, width: int = 80, now: datetime | None = None) -> str:
-    """One line per deployment in the order given. Project and cluster show only where they differ."""
+    """One line per deployment in the order given. Project, namespace and cluster show only where they differ; on
+    a narrow terminal columns are left out, and an id is never cut."""
     if not records:
         return "No deployments are recorded."
     projects = len({(r.project, r.namespace) for r in records}) > 1
+    named = {(r.project, r.namespace) for r in records if r.project}
+    namespaces = len(named) > len({project for project, _ in named})
     clusters = len({r.cluster for r in records}) > 1
     rows = [
         (
             record.deployment_id,
             fate(record, ink),
             record.command,
-            (f"{record.namespace}/{record.project}" if record.project else record.namespace) if projects else "",
+            _project(record, namespaces) if projects else "",
             record.cluster if clusters else "",
             age(record.created_at, now),
             between(record.created_at, record.ended_at),
@@ -61,5 +65,11 @@ def table(records: Sequence[DeploymentRecord], *, ink: Ink, width: int = 80, now
         )
         for record in records
     ]
-    flexible = ("PROJECT", "CLUSTER", "COMMAND", "CHANGES", "ID")
-    return "\n".join(columns(_HEAD, rows, ink=ink, width=width, flexible=flexible))
+    cut = ("PROJECT", "CLUSTER")
+    return "\n".join(columns(_HEAD, rows, ink=ink, width=width, flexible=cut, least=12, spare=_SPARE))
+
+
+def _project(record: DeploymentRecord, namespaces: bool) -> str:
+    """The project's name; its namespace where there is no name, or where projects of one name differ by it."""
+    named = f"{record.namespace}/{record.project}" if namespaces else record.project
+    return named if record.project else record.namespace

@@ -93,17 +93,31 @@ def _pieces(text: str, width: int) -> Iterator[str]:
 
 
 def columns(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, ink: Ink, width: int = 80, flexible: Sequence[str] = ()
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    ink: Ink,
+    width: int = 80,
+    flexible: Sequence[str] = (),
+    least: int = 6,
+    spare: Sequence[str] = (),
 ) -> list[str]:
     """A table as lines, no wider than `width` (0: any) as long as the columns named in `flexible` (first one
-    first) can be cut down to 6 columns each. Empty columns are left out."""
+    first) can be cut down to the `least` width each. Empty columns are left out, and where that is not enough
+    those named in `spare`, the first one first."""
     keep = [at for at in range(len(head)) if any(row[at] for row in rows)]
     widths = {at: max(visible(head[at]), *(visible(row[at]) for row in rows)) for at in keep}
-    over = sum(widths.values()) + len(_GAP) * (len(keep) - 1) - width
+    over = sum(widths.values()) + len(_GAP) * (len(keep) - 1) - width if width else 0
+    for name in spare:
+        at = head.index(name)
+        narrower = sum(max(0, widths[i] - least) for i in keep if head[i] in flexible)
+        if over > narrower and at in widths:
+            keep.remove(at)
+            over -= widths.pop(at) + len(_GAP)
     for name in flexible:
         at = head.index(name)
-        if width and over > 0 and at in widths:
-            cut = min(over, max(0, widths[at] - 6))
+        if over > 0 and at in widths:
+            cut = min(over, max(0, widths[at] - least))
             widths[at] -= cut
             over -= cut
     lines = [_line([ink.dim(head[at]) for at in keep], [widths[at] for at in keep])]

@@ -35,7 +35,22 @@ def test_the_widest_records_fit_80_columns(colour: bool) -> None:
     other = replace(RECORD, project="b", cluster="c", ended_at=None)
     lines = table([RECORD, other], ink=Ink(colour), now=NOW).splitlines()
     assert max(visible(line) for line in lines) <= 80
-    assert "400d" in lines[1] and "2h00m" in lines[1]
+    assert lines[1].startswith(RECORD.deployment_id) and "400d" in lines[1]
+    assert "partly failed" in lines[1] and "a-project" in lines[1] and "…" not in lines[0]
+
+
+@pytest.mark.parametrize("width", [80, 60, 40, 20])
+def test_an_id_is_never_cut(width: int) -> None:
+    other = replace(RECORD, project="b", cluster="c", rolled_back_by="dep-2")
+    text = table([RECORD, other], ink=Ink(), now=NOW, width=width)
+    assert text.count(RECORD.deployment_id) == 2 and "partly failed, undone" in text
+
+
+def test_a_namespace_is_told_where_projects_of_one_name_differ_by_it() -> None:
+    other = replace(RECORD, namespace="shop")
+    assert "shop/a-project-with-a-long-name" in table([RECORD, other], ink=Ink(), now=NOW, width=0)
+    named = table([RECORD, replace(other, project="b")], ink=Ink(), now=NOW, width=0)
+    assert "shop/" not in named and "  a-project-with-a-long-name  " in named
 
 
 def test_what_was_rolled_back_is_told_beside_its_status() -> None:
