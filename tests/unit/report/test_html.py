@@ -218,12 +218,29 @@ def test_plans_have_graphs() -> None:
 
 
 def test_bars_stand_by_app_and_start() -> None:
-    bars = waterfall.of_detail(detail())
+    whole, app, *bars = waterfall.of_detail(detail())
+    assert (whole.app, whole.label, whole.start) == (detail().deployment.deployment_id, "", 0.0)
+    assert (app.app, app.label) == ("web", "")
     assert [(bar.label, bar.start, bar.end) for bar in bars] == [
         ("ConfigMap/web in shop", 0.0, 3.0),
         ("Secret/token in shop", 0.0, 3.0),
         ("release web", 0.0, 3.0),
     ]
+
+
+def test_waiting_is_seen_behind_the_operations() -> None:
+    made = detail()
+    app = made.apps[-1]
+    begun = made.deployment.created_at
+    app = replace(app, started_at=begun, ended_at=begun + timedelta(seconds=60))
+    record = replace(made.deployment, ended_at=begun + timedelta(seconds=80))
+    bars = waterfall.of_detail(replace(made, deployment=record, apps=(app,)))
+    assert [(bar.note, bar.end) for bar in bars[:2]] == [("deployment", 80.0), ("app", 60.0)]
+    drawn = waterfall.svg(bars)
+    assert "3 operations in 1m20s" in drawn and "web: app failed, 1m00s" in drawn
+    pale = [rect for rect in ElementTree.fromstring(drawn).iter() if rect.get("fill-opacity")]
+    assert [rect.get("width") for rect in pale] == ["560.0", "420.0"]
+    assert int(pale[1].get("height") or 0) > 4 * 14, "as high as its operations"
 
 
 @pytest.mark.parametrize("whole", [0.001, 0.4, 7, 100, 5000, 1e6, 1e8])
