@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from integration.conftest import Bench
 from integration.test_commands import trace
-from integration.test_crash import _start
+from integration.test_crash import _start, _until
 from integration.test_families import colour, write
 
 import sbkube
@@ -219,3 +219,18 @@ def test_the_bot(shop: Bench, api_server: Any) -> None:
     ran = run(shop, "rollback_bot.py")
     assert "undoing dep-" in ran.stdout, ran.stdout + ran.stderr
     assert "deployment.ended" in ran.stdout and ran.returncode == 0, ran.stdout + ran.stderr
+    again = run(shop, "rollback_bot.py")
+    assert again.returncode in (0, 1) and "undoing" not in again.stdout
+
+
+def test_the_bot_leaves_alone_what_has_not_ended(bench: Bench) -> None:
+    bench.write("a.yaml", config("a"))
+    busy = {"type": "exec", "commands": ["touch begun; while [ ! -e go ]; do sleep 0.05; done"]}
+    bench.project({"busy": busy, "a": {"type": "yaml", "manifests": ["a.yaml"], "depends_on": ["busy"]}})
+    with _start(bench, "apply", "-y") as apply:
+        _until((bench.folder / "begun").exists)
+        ran = run(bench, "rollback_bot.py")
+        bench.write("go", "")
+        apply.communicate()
+    assert ran.returncode == 0 and "has not ended: nothing is undone" in ran.stdout, ran.stdout + ran.stderr
+    assert apply.returncode == 0 and len(bench.ok("history", "-o", "json").json["deployments"]) == 1
