@@ -100,7 +100,7 @@ def test_a_rollback_that_fails_says_so(bench: Bench) -> None:
     bench.project({"a": {"type": "yaml", "manifests": ["m.yaml"]}}, timeout=20, on_failure="rollback")
     ran = bench.sbkube("apply", "-y", "-o", "json")
     assert ran.code == 1 and "ImagePullBackOff" in ran.json["deployment"]["error"]
-    assert ran.json["rollback"]["status"] == "failed" and "Deployment/d" in ran.json["rollback"]["error"]
+    assert ran.json["rollback"]["status"] == "failed" and "Pod/d-" in ran.json["rollback"]["error"]
     assert "rollback dep-" in ran.err and "failed" in ran.err
     assert statuses(bench)[:2] == [("rollback", "failed"), ("apply", "failed")]
 
