@@ -258,9 +258,11 @@ class Planning(Opened):
 
     def masked(self, plan: Plan) -> Plan:
         """The plan as people may see it: secret values replaced."""
+        from sbkube.engine.execute import scrubber_of
         from sbkube.plan.redact import Redactor
 
-        return Redactor(self.ledger.redaction_key(), self.sensitive).plan(plan)
+        masked = Redactor(self.ledger.redaction_key(), self.sensitive).plan(plan)
+        return scrubber_of(plan, self.world).commands(masked)
 
     def _look_at_newest(self) -> None:
         """Remember what the plan is made on top of, and what was hidden then; `execute` compares the first."""

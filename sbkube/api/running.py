@@ -213,7 +213,7 @@ class Running(Undoing):
         """End an announced deployment of which nothing was begun: failed for a reason, or interrupted without."""
         self._announced = 0
         try:
-            journal = self.ledger.begin(turn.data, plan, turn.lock.info)
+            journal = self.ledger.begin(turn.data, self.recordable(plan), turn.lock.info)
             record = journal.finish(reason or None, interrupted=not reason)
             return Result(self.ledger.detail(record.deployment_id), (), self._code(record), begun=False)
         finally:
@@ -345,8 +345,15 @@ class Running(Undoing):
 
         return generated_id(self.world.clock.now())
 
+    def recordable(self, plan: Plan) -> Plan:
+        """A plan as it may be recorded, without anything secret that its commands repeat."""
+        from sbkube.engine.execute import scrubber_of
+
+        return scrubber_of(plan, self.world).plan(plan)
+
     def _describe(self, plan: Plan, command: str, args: Mapping[str, Any] | None) -> DeploymentCreate:
         from sbkube.edges import origin
+        from sbkube.engine.execute import scrubber_of
         from sbkube.state.records import generated_id
 
         info = self.cluster_info()
@@ -356,7 +363,7 @@ class Running(Undoing):
             app_config_dir=str(self.config.folder),
             config_file_path=str(self.config.path),
             command=command,
-            config_snapshot=self.config.snapshot(self.sensitive),
+            config_snapshot=scrubber_of(plan, self.world).json(self.config.snapshot(self.sensitive)),
             deployment_id=generated_id(self.world.clock.now()),
             command_args=dict(args or {}) | ({"no_cluster_lock": True} if self._where.no_cluster_lock else {}),
             sources_snapshot=_sources(plan),

@@ -134,7 +134,9 @@ def _announce(parts: Sequence[_Part]) -> None:
         by_place.setdefault(str(part.member.project.ledger.database.location), []).append(part)
     for some in by_place.values():
         ledger = some[0].member.project.ledger
-        records = ledger.announce([(part.turn.data, part.plan, part.turn.lock.info) for part in some])
+        records = ledger.announce(
+            [(p.turn.data, p.member.project.recordable(p.plan), p.turn.lock.info) for p in some]
+        )
         for part, record in zip(some, records, strict=True):
             part.member.project.waits(record)
 

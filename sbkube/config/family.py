@@ -42,6 +42,20 @@ def place(children: dict[str, Child], phase: str, nodes: Mapping[str, Node], doc
     return problems
 
 
+def before(name: str, among: Iterable[ProjectConfig]) -> tuple[str, ...]:
+    """Names of the projects that come before one of its family, because of what their phases depend on."""
+    found = []
+    for outer in among:
+        projects = {child.phase: child.config.name for child in outer.children if not child.context}
+        waits = {phase: scope.depends_on for phase, scope in outer.scopes.items()}
+        waits |= {child.phase: child.depends_on for child in outer.children}
+        for phase, others in waits.items():
+            around = phase.rpartition("/")[0]
+            wanted = (projects.get(f"{around}/{other}" if around else other, outer.name) for other in others)
+            found += [other for other in wanted if projects.get(phase, outer.name) == name != other]
+    return tuple(dict.fromkeys(found))
+
+
 def namesakes(own: tuple[str, str], children: Iterable[Child]) -> list[Problem]:
     """Projects of one family with the same name in the same namespace, whose records could not be told apart.
 

@@ -162,7 +162,7 @@ class Scope:
     """What the apps of one phase share; `phase` is "" for the project's own apps, `OUTER/INNER` in nested files.
 
     `settings` are effective: with everything that the phase inherits. Paths are relative to `folder`. `values` are
-    files and maps that come before each Helm app's own.
+    files and maps that come before each Helm app's own; `depends_on` are phases beside it.
     """
 
     phase: str
@@ -171,6 +171,7 @@ class Scope:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     values: tuple[tuple[str | Mapping[str, Any], Place | None], ...] = ()
+    depends_on: tuple[str, ...] = ()
 
     def labels_charts_of(self, app: AppSpec | None) -> bool:
         """Whether objects of a release get our labels."""
@@ -188,13 +189,15 @@ class Child:
     """A project of its own that is deployed along with another one: the file of the phase `phase` gives it a name.
 
     Or the same project in another `context` of the kubeconfig, with the apps that name it. `first`: it comes
-    before the apps of the other, because some of them depend on it; else it comes behind them.
+    before the apps of the other, because some of them depend on it; else it comes behind them. `depends_on` are
+    phases beside it.
     """
 
     phase: str
     config: ProjectConfig
     first: bool = False
     context: str = ""
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +292,20 @@ class ProjectConfig:
             "apiVersion": API_VERSION,
             "metadata": {**self.metadata, "name": self.name},
             "settings": {**settings, **hidden, "namespace": self.settings.namespace},
-            "phases": {name: {"folder": str(scope.folder)} for name, scope in self.scopes.items() if name},
+            "phases": {name: self._phase(name, scope) for name, scope in self.scopes.items() if name},
             "apps": {name: app.snapshot() for name, app in self.apps.items()},
             "global_labels": dict(self.scopes[""].labels),
             "global_annotations": dict(self.scopes[""].annotations),
+            **self._hooks_of(""),
         }
+
+    def _phase(self, name: str, scope: Scope) -> dict[str, Any]:
+        own = {"folder": str(scope.folder), "on_failure": scope.settings.on_failure, **self._hooks_of(name)}
+        return own | ({"depends_on": list(scope.depends_on)} if scope.depends_on else {})
+
+    def _hooks_of(self, phase: str) -> dict[str, Any]:
+        hooks = self.hooks.get(phase, ProjectHooks()).model_dump(mode="json", exclude_defaults=True)
+        return {"hooks": hooks} if hooks else {}
 
 
 def _without_passwords(value: Any) -> Any:

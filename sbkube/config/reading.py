@@ -347,6 +347,11 @@ class Reading:
         """Apps of a phase depend on the last ones of the phases that it depends on."""
         self._problems += family.place(self._children, level.phase, nodes, level.document)
         for name, node in nodes.items():
+            full = level.inner(name)
+            if full in self._scopes:
+                self._scopes[full] = replace(self._scopes[full], depends_on=node.depends_on)
+            if full in self._children:
+                self._children[full] = replace(self._children[full], depends_on=node.depends_on)
             before = tuple(
                 dict.fromkeys(app for other in node.depends_on for app in self._ends(level, other, nodes))
             )

@@ -21,7 +21,7 @@ from sbkube.engine.wait import LiveView, Waiter
 from sbkube.errors import ClusterError, LockLost, RecordLost, SbkubeError, StateError, SurroundingsError
 from sbkube.models.deployment_state import DeploymentCreate, DeploymentRecord, DeploymentStatus
 from sbkube.models.outcome import Event, OpState, Outcome
-from sbkube.models.plan import Operation, Plan, Verb
+from sbkube.models.plan import AppPlan, Operation, Plan, Verb
 from sbkube.plan.scrub import Scrubber
 from sbkube.ports import Journal
 
@@ -44,13 +44,16 @@ def execute(
     Raises StateError only if nothing was touched; RecordLost if the cluster was changed and the database failed.
     What fails in the cluster is recorded, not raised. `cancel` is Ctrl-C: what is in flight is finished.
     """
-    scrubber, told = (
-        Scrubber.of_plan(plan, world.sensitive, (*world.secrets, *world.decryptor.known)),
-        world.listener,
-    )
+    scrubber, told = scrubber_of(plan, world), world.listener
+    plan = scrubber.plan(plan)
     world = replace(world, listener=lambda event: told(scrubber.event(event)))
     journal = world.ledger.begin(data, plan, lock.info)
     return _Execution(plan, world, lock, cancel, journal, scrubber).run()
+
+
+def scrubber_of(plan: Plan, world: Surroundings) -> Scrubber:
+    """Of everything that is known to be secret when a plan is executed."""
+    return Scrubber.of_plan(plan, world.sensitive, (*world.secrets, *world.decryptor.known))
 
 
 def takes_lease_first(plan: Plan) -> bool:
@@ -102,6 +105,7 @@ class _Execution:
         self._apps: dict[str, list[Operation]] = {app.name: list(app.operations) for app in plan.apps}
         self._started: set[str] = set()
         self._ended: set[str] = set()
+        self._idle = [app for app in plan.apps if not app.operations]
         self._errors: dict[str, str] = {}
         self._first_error: str | None = None
         self._lost: LockLost | None = None
@@ -133,7 +137,7 @@ class _Execution:
                 pool.shutdown(wait=patient, cancel_futures=True)
 
     def _loop(self, requests: ThreadPoolExecutor, longer: ThreadPoolExecutor) -> None:
-        self._end_idle_apps()
+        self._end_idle()
         if takes_lease_first(self.plan):
             self.lock.attach()
         if self.plan.writes:
@@ -278,6 +282,20 @@ class _Execution:
     def _end_app(self, app: str) -> None:
         if self._lost is not None or self.schedule.app_open(app) or app in self._ended:
             return
+        self._tell_end(app)
+        self._end_idle()
+
+    def _end_idle(self) -> None:
+        """Apps without operations end when those that they depend on have ended."""
+        while found := [app.name for app in self._idle if not self._open_before(app)]:
+            self._idle = [app for app in self._idle if app.name not in found]
+            for name in found:
+                self._tell_end(name)
+
+    def _open_before(self, app: AppPlan) -> bool:
+        return any(other in self._apps and other not in self._ended for other in app.depends_on)
+
+    def _tell_end(self, app: str) -> None:
         self._ended.add(app)
         status = self._app_status(app)
         self.journal.app_ended(app, status, self._errors.get(app))
@@ -293,10 +311,6 @@ class _Execution:
         rescued = Fate.DONE in self.schedule.fates(op for op in own if op.on_failure)
         begun = Fate.DONE in fates or (app in self._started and not rescued)
         return DeploymentStatus.INTERRUPTED if begun else DeploymentStatus.PENDING
-
-    def _end_idle_apps(self) -> None:
-        for app in self._apps:
-            self._end_app(app)
 
     def _heartbeat(self) -> None:
         if self._lost is not None:
@@ -317,6 +331,8 @@ class _Execution:
             self._lose(LockLost(f"the cluster lock could not be taken: {error}", hint=error.hint))
 
     def _finish(self) -> Run:
+        for app in self._idle:
+            self._tell_end(app.name)
         interrupted = self.cancel.is_set() and self.schedule.closed
         record = self.journal.finish(self._first_error, interrupted=interrupted)
         own = {"project": self.plan.project}

@@ -18,7 +18,7 @@ from typing import Any
 from sbkube.errors import ClusterError, ClusterForbidden
 from sbkube.models.health import Culprit
 from sbkube.models.outcome import Event, Outcome
-from sbkube.models.plan import Plan, Verb
+from sbkube.models.plan import Operation, Plan, Verb
 from sbkube.plan.redact import LAST_APPLIED, is_secret, matches
 
 HIDDEN = "(masked)"
@@ -134,6 +134,38 @@ class Scrubber:
     def text(self, text: str) -> str:
         """The text without the values."""
         return self._pattern.sub(HIDDEN, text) if self._pattern and text else text
+
+    def json(self, value: Any) -> Any:
+        """A JSON value whose texts are clean."""
+        if isinstance(value, Mapping):
+            return {key: self.json(below) for key, below in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(below) for below in value]
+        return self.text(value) if isinstance(value, str) else value
+
+    def plan(self, plan: Plan) -> Plan:
+        """A plan as it may be recorded: no spec holds a secret, and commands that do are kept like Secrets."""
+        if self._pattern is None:
+            return plan
+        apps = (
+            replace(a, spec=self.json(a.spec), operations=tuple(map(self._command, a.operations)))
+            for a in plan.apps
+        )
+        return replace(plan, apps=tuple(apps))
+
+    def commands(self, plan: Plan) -> Plan:
+        """A plan as people may see it: no command quotes a secret."""
+
+        def clean(op: Operation) -> Operation:
+            return replace(op, desired=self.json(op.desired)) if op.verb is Verb.RUN else op
+
+        return replace(
+            plan, apps=tuple(replace(app, operations=tuple(map(clean, app.operations))) for app in plan.apps)
+        )
+
+    def _command(self, op: Operation) -> Operation:
+        quotes = op.verb is Verb.RUN and not op.sensitive and self.json(op.desired) != op.desired
+        return replace(op, sensitive=True) if quotes else op
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """An outcome whose words are clean; images are left as they are."""

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+import yaml
 from integration.conftest import Bench
 from integration.test_apply import get
 from integration.test_conflicts import app, edit
@@ -258,6 +259,24 @@ def test_refusals_logs_and_events_that_quote_a_value(
     witness.run("apply", "-y", "-o", "json", code=1)
     assert "too weak" in witness.run("show", "-v")
     assert witness.found() == []
+
+
+def test_commands_that_quote_a_secret(witness: Witness) -> None:
+    """In hooks of the project and of an app, and in a command of its own; recorded, shown, and gone on with."""
+    quoting = f"echo {PLANTED['a login of a git server']}"
+    hooks = {"deploy": {"pre": [quoting]}, "apply": {"post": [quoting]}}
+    witness.bench.write("m.yaml", [secret("login", third=PLANTED["a login of a git server"])])
+    manifests = {"type": "yaml", "manifests": ["m.yaml"], "hooks": {"post_deploy": [quoting]}}
+    witness.bench.project({"plain": manifests, "run": {"type": "exec", "commands": [quoting, "sh -c 'exit 3'"]}})
+    file = witness.bench.folder / "sbkube.yaml"
+    file.write_text(file.read_text() + yaml.safe_dump({"hooks": hooks}))
+    for form in ("human", "json"):
+        witness.run("plan", "-v", "-o", form)
+        witness.run("apply", "-y", "-v", "-o", form, code=1)
+        witness.run("show", "-v", "-o", form)
+    assert "(masked)" in witness.run("plan") and "(masked)" in witness.run("show")
+    witness.run("rollback", "-y", code=None)
+    assert [found for found in witness.found() if "command line" not in found] == []
 
 
 def test_refused_dry_runs_that_quote_values_of_an_app(

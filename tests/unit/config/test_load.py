@@ -315,6 +315,24 @@ apps:
     assert snapshot["apps"]["web"]["chart"] == "./x"
 
 
+def test_the_snapshot_has_hooks_and_how_phases_hang_together(tmp_path: Path) -> None:
+    text = """hooks: {deploy: {pre: ["./backup.sh"]}}
+phases:
+  base: {apps: {a: {type: noop}}}
+  top: {source: top.yaml, depends_on: [base], on_failure: continue}
+"""
+    project(tmp_path, text)
+    (tmp_path / "top.yaml").write_text(
+        "apiVersion: sbkube/v1\nhooks: {apply: {post: [echo]}}\napps: {b: {type: noop}}\n"
+    )
+    snapshot: Any = load_project(tmp_path, environ={}).snapshot()
+    assert snapshot["hooks"] == {"deploy": {"pre": ["./backup.sh"]}}
+    top = snapshot["phases"]["top"]
+    assert (top["depends_on"], top["on_failure"]) == (["base"], "continue")
+    assert top["hooks"] == {"apply": {"post": ["echo"]}}
+    assert "depends_on" not in snapshot["phases"]["base"]
+
+
 def test_importing_the_loader_does_not_import_pydantic() -> None:
     code = "import sys, sbkube.config.load; sys.exit('pydantic' in sys.modules or 'yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
