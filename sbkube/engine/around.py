@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from sbkube.apps.steps import Setting, project_commands
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.commands import AFTER, BEFORE, in_phase, operation_of
+from sbkube.engine.commands import in_phase, operation_of
 from sbkube.engine.compare import Compared, Comparer, Live, Terms
 from sbkube.engine.desired import Desired, DesiredApp, DesiredTask
 from sbkube.errors import Problem
-from sbkube.models.plan import AppPlan, Change, Effect, Operation, Verb
+from sbkube.models.plan import HOOKS_AFTER, HOOKS_BEFORE, AppPlan, Change, Effect, Operation, Verb
 from sbkube.models.resource import ResourceKey
 from sbkube.plan import labels, order
 from sbkube.plan.operations import Step, assemble, object_step
@@ -162,8 +162,8 @@ def project_hooks(config: ProjectConfig, apps: Sequence[AppPlan], names: Sequenc
         inside = [app for app in found if app.name.startswith(f"{phase}/" if phase else "") and app.operations]
         if not any(op.verb.writes for app in inside for op in app.operations):
             continue
-        before = _hook_app(config, phase, "pre", BEFORE, names)
-        after = _hook_app(config, phase, "post", AFTER, names)
+        before = _hook_app(config, phase, "pre", HOOKS_BEFORE, names)
+        after = _hook_app(config, phase, "post", HOOKS_AFTER, names)
         members = {app.name for app in inside}
         if before is not None:
             at = min(found.index(app) for app in inside)

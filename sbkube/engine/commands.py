@@ -19,7 +19,6 @@ from sbkube.plan.operations import operation_id
 from sbkube.ports import Json
 
 POLL = 0.5  # seconds between two looks at an object
-BEFORE, AFTER = "(hooks before)", "(hooks after)"  # parts of a plan that are no apps: hooks of the project
 
 
 def operation_of(app: str, command: Command, *, on_failure: bool = False) -> Operation:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from sbkube.apps.hooks import BEFORE_PLANNING
 from sbkube.apps.steps import Setting, project_commands, steps_of
 from sbkube.config.model import ProjectConfig
-from sbkube.engine.commands import BEFORE, in_phase, operation_of, setting_of
+from sbkube.engine.commands import in_phase, operation_of, setting_of
 from sbkube.engine.prepare import Selection, selected_apps, target_of
 from sbkube.engine.surroundings import Surroundings
 from sbkube.models.command import Command
-from sbkube.models.plan import AppPlan, Operation, Plan
+from sbkube.models.plan import HOOKS_BEFORE, AppPlan, Operation, Plan
 
 PURPOSE = "hooks"
 
@@ -65,7 +65,7 @@ def _of_project(config: ProjectConfig, stage: str, when: str) -> Iterator[tuple[
     for phase, hooks in config.hooks.items():
         scope = config.scopes[phase]
         setting = Setting(str(scope.folder), scope.settings.namespace, scope.settings.timeout)
-        name = f"{phase}/{BEFORE}" if phase else BEFORE
+        name = f"{phase}/{HOOKS_BEFORE}" if phase else HOOKS_BEFORE
         for command in project_commands(hooks, stage, when, setting):
             yield name, in_phase(phase, command)
 

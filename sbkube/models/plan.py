@@ -11,6 +11,8 @@ from sbkube.errors import Place
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
 
+HOOKS_BEFORE, HOOKS_AFTER = "(hooks before)", "(hooks after)"  # hooks of a project or phase, which are no apps
+
 
 class Verb(StrEnum):
     """What an operation does. The executor has one function for each."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sbkube.models.deployment_state import AppDeploymentRecord, DeploymentDetail
-from sbkube.models.plan import Effect, Plan
+from sbkube.models.plan import HOOKS_AFTER, HOOKS_BEFORE, Effect, Plan
 from sbkube.report.layout import between, clip
 from sbkube.report.markup import Html, drawing, element, joined
 
@@ -42,7 +42,30 @@ def of_detail(detail: DeploymentDetail, links: Mapping[str, str] | None = None) 
         note = " · ".join(filter(None, (app.app_type, between(app.started_at, app.ended_at))))
         waits = _depends_on(app, configured.get(app.app_name), known)
         found.append(AppNode(app.app_name, app.status.value, note, waits, (links or {}).get(app.app_name, "")))
+    for hooks in (node.name for node in found if node.name.endswith((HOOKS_BEFORE, HOOKS_AFTER))):
+        found = _around(found, hooks)
     return found
+
+
+def _around(nodes: Sequence[AppNode], hooks: str) -> list[AppNode]:
+    """The nodes with what hooks of a project or phase wait for, or what waits for them."""
+    before = hooks.endswith(HOOKS_BEFORE)
+    phase = hooks.removesuffix(HOOKS_BEFORE if before else HOOKS_AFTER)
+    inside = {
+        n.name: n
+        for n in nodes
+        if n.name.startswith(phase) and n.name not in (phase + HOOKS_BEFORE, phase + HOOKS_AFTER)
+    }
+    needed = {other for node in inside.values() for other in node.depends_on}
+    ends = tuple(name for name in inside if name not in needed)
+
+    def linked(node: AppNode) -> AppNode:
+        if not before and node.name == hooks:
+            return replace(node, depends_on=ends)
+        first = before and node.name in inside and not inside.keys() & set(node.depends_on)
+        return replace(node, depends_on=(hooks, *node.depends_on)) if first else node
+
+    return [linked(node) for node in nodes]
 
 
 def of_plan(plan: Plan) -> list[AppNode]:

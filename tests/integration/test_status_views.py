@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from integration.conftest import Bench
+from integration.test_families import write
 from shapes import configmap, deployment
 
 
@@ -42,6 +43,19 @@ def test_views(bench: Bench) -> None:
     assert bench.ok("status", "--deps", "-o", "json").json["depends_on"]["job"] == ["base"]
     assert bench.ok("status", "--check-updates", "-o", "json").json["updates"] == []
     assert bench.sbkube("status", "--watch", "-o", "json").code == 2
+
+
+def test_the_tree_of_a_family_names_projects_and_what_comes_before(bench: Bench) -> None:
+    write(bench)
+    bench.ok("apply", "-y")
+    base, own, extra = (text.splitlines() for text in bench.ok("status", "--deps").out.split("\n\n"))
+    name = bench.namespace
+    assert [base[0], own[0], extra[0]] == [
+        f"{name}-base",
+        f"{name}  after {name}-base",
+        f"{name}-extra  after {name}",
+    ]
+    assert "└─ ● say" in base[2]
 
 
 def test_what_was_deleted_or_undone_is_not_well(bench: Bench) -> None:

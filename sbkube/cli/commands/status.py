@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,8 +102,25 @@ def _family(session: Session, project: Project, **how: Any) -> int:
 def _look(session: Session, project: Project, *, watched: bool = False, **how: Any) -> tuple[int, str]:
     """The exit code, and the report for people; one that is `watched` fits the screen."""
     family = session.members(project)
-    looks = [_looked(session, member, alone=len(family) == 1, watched=watched, **how) for member in family]
+    several = len(family) > 1
+    looks = [_looked(session, member, alone=not several, watched=watched, **how) for member in family]
+    if several and how["deps"]:
+        heads = _heads(session, family)
+        looks = [(code, f"{head}\n{text}") for head, (code, text) in zip(heads, looks, strict=True)]
     return max(code for code, _ in looks), "\n\n".join(text for _, text in looks)
+
+
+def _heads(session: Session, family: Sequence[Member]) -> list[str]:
+    """The name of each project, and which ones come before it."""
+    from sbkube.config.family import before
+
+    configs = [member.project.config for member in family]
+    befores = [", ".join(before(config.name, configs)) for config in configs]
+    names = [session.ink.bold(_name(member)) for member in family]
+    return [
+        f"{name}{session.ink.dim(f'  after {others}') if others else ''}"
+        for name, others in zip(names, befores, strict=True)
+    ]
 
 
 def _name(member: Member) -> str:

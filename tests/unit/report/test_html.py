@@ -206,6 +206,24 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert graph.svg([]) == waterfall.svg([]) == ""
 
 
+def test_hooks_of_a_project_and_of_a_phase_have_edges() -> None:
+    names = ["(hooks before)", "db", "web", "late/(hooks before)", "late/job", "(hooks after)"]
+    specs: dict[str, dict[str, Any]] = {"web": {"depends_on": ["db"]}, "late/job": {"depends_on": ["web"]}}
+    apps = tuple(
+        AppDeploymentRecord(at, name, "yaml", "shop", DeploymentStatus.SUCCESS, specs.get(name, {}))
+        for at, name in enumerate(names)
+    )
+    nodes = graph.of_detail(DeploymentDetail(detail().deployment, apps))
+    assert {node.name: node.depends_on for node in nodes} == {
+        "(hooks before)": (),
+        "db": ("(hooks before)",),
+        "web": ("db",),
+        "late/(hooks before)": ("(hooks before)",),
+        "late/job": ("late/(hooks before)", "web"),
+        "(hooks after)": ("late/job",),
+    }
+
+
 def test_plans_have_graphs() -> None:
     key = ResourceKey("", "v1", "ConfigMap", "shop", "a")
     change = Change(key, Effect.CREATE)
