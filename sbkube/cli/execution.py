@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sbkube.api import Project
     from sbkube.api.family import Member
 
+RESUME = "resume"
 _TAKES_AWAY = frozenset({Verb.DELETE, Verb.RECREATE, Verb.HELM_UNINSTALL})
 
 wait_for_lock = click.option(
@@ -63,7 +64,7 @@ def carry_out(session: Session, project: Project, plan: Plan, run: Run) -> int:
     asks = not (session.options.yes or run.approved)
     must_ask = plan.writes and (run.always_ask or takes_away(plan)) and asks
     if session.human or must_ask:
-        show_plan(session, masked, bodies=False)
+        show_plan(session, masked, bodies=False, resumed=run.command == RESUME)
     if must_ask:
         session.confirm(f"{run.command} on {plan.cluster}?")
     session.expect(masked)
@@ -102,7 +103,7 @@ def _only_look(session: Session, project: Project, plan: Plan, masked: Plan, run
     if not session.human:
         session.emit(run.command, lambda: {"dry_run": True, "plan": _document(masked), **saved}, str)
         return 0
-    show_plan(session, masked, bodies=True)
+    show_plan(session, masked, bodies=True, resumed=run.command == RESUME)
     say_saved(session, run.out)
     if session.options.dry_run:
         session.say(session.ink.dim("dry run: nothing was changed"))
@@ -115,13 +116,15 @@ def say_saved(session: Session, out: str | None) -> None:
         session.say(session.ink.dim(f"saved to {out}; nothing was changed. Execute it: sbkube apply --plan {out}"))
 
 
-def show_plan(session: Session, masked: Plan, *, bodies: bool) -> None:
-    """The plan for people; on standard error where a machine reads standard output."""
+def show_plan(session: Session, masked: Plan, *, bodies: bool, resumed: bool = False) -> None:
+    """The plan for people; on standard error where a machine reads standard output. `resumed`: what is left of an
+    earlier one."""
     from sbkube.report import plan as report
 
     ink = session.ink if session.human else session.terminal.error_ink
     verbose = session.options.verbose
-    text = report.render(masked, report.PlanView(ink, bodies=bodies or verbose, unchanged=verbose))
+    view = report.PlanView(ink, bodies=bodies or verbose, unchanged=verbose, resumed=resumed)
+    text = report.render(masked, view)
     if session.options.quiet and not session.terminal.stdin.isatty():
         return
     (session.terminal.out if session.human else session.terminal.err)(text + "\n")
@@ -167,7 +170,7 @@ def carry_out_all(session: Session, plans: Sequence[tuple[Member, Plan]], run: R
     must_ask = asks and any(p.writes and (run.always_ask or takes_away(p)) for _, p, _ in shown)
     if session.human or must_ask:
         for _, _, masked in shown:
-            show_plan(session, masked, bodies=session.options.dry_run)
+            show_plan(session, masked, bodies=session.options.dry_run, resumed=run.command == RESUME)
     if session.options.dry_run:
         documents = [_document(masked) for _, _, masked in shown]
         session.emit(

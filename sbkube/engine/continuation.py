@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sbkube.engine.hooks import Hook, HooksLeft
-from sbkube.models.plan import Change, Effect, Operation, Verb
+from sbkube.models.plan import AppPlan, Change, Effect, Operation, Verb
 from sbkube.models.release import ReleaseRecord, ReleaseSpec
 from sbkube.plan.operations import operation_id
+
+_FIRST = ("Namespace", "CustomResourceDefinition")
 
 
 def repair(app: str, current: ReleaseRecord) -> Operation:
@@ -65,6 +67,17 @@ def chained(operation: Operation, repairs: Sequence[Operation], left: HooksLeft 
         needs = (*operation.needs, *((chain[-1].id,) if chain else ()))
         chain.append(replace(op, needs=needs, after=operation.after))
     return tuple(chain)
+
+
+def without_promises(apps: Sequence[AppPlan]) -> list[AppPlan]:
+    """The apps without notes on namespaces and kinds that the plan creates, where that was done already."""
+    if any(op.key and op.key.kind in _FIRST for app in apps for op in app.operations):
+        return list(apps)
+
+    def kept(change: Change) -> Change:
+        return replace(change, note="") if change.note.endswith("is created by this plan") else change
+
+    return [replace(app, changes=tuple(map(kept, app.changes))) for app in apps]
 
 
 def told(left: HooksLeft | None, release: str) -> list[str]:

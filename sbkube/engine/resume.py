@@ -14,7 +14,7 @@ from typing import Any
 from sbkube.apps.charts import load_chart
 from sbkube.engine.commands import command_of
 from sbkube.engine.compare import Live
-from sbkube.engine.continuation import chained, repair, told
+from sbkube.engine.continuation import chained, repair, told, without_promises
 from sbkube.engine.hooks import at_work
 from sbkube.engine.repair import Repairs
 from sbkube.engine.settling import cut_off
@@ -140,7 +140,7 @@ class _Resume:
         return replace(
             self._recorded,
             parent=self._id,
-            apps=tuple(self._relinked(app) for app in apps),
+            apps=tuple(self._relinked(app) for app in without_promises(apps)),
             warnings=tuple(self._warnings),
         )
 

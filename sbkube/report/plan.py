@@ -26,13 +26,14 @@ _OFTEN = 3  # times: a note that more objects share is told once, at the end
 @dataclass(frozen=True, slots=True)
 class PlanView:
     """How much of a plan to show: `bodies` of created and deleted objects, objects that stay `unchanged`. `fold`
-    counts new objects per app; `notes` are told elsewhere."""
+    counts new objects per app; `notes` are told elsewhere. `resumed`: it is what is left of an earlier plan."""
 
     ink: Ink = field(default_factory=Ink)
     bodies: bool = False
     unchanged: bool = False
     fold: bool = False
     notes: frozenset[str] = frozenset()
+    resumed: bool = False
 
 
 def render(plan: Plan, view: PlanView) -> str:
@@ -42,7 +43,8 @@ def render(plan: Plan, view: PlanView) -> str:
     often = {note: count for note, count in notes.items() if count > _OFTEN}
     many = sum(c.effect is not Effect.UNCHANGED for app in plan.apps for c in app.changes) > _MANY
     view = replace(view, fold=many and not view.bodies, notes=frozenset(often))
-    parts = [f"{ink.bold(title(plan))} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
+    head = ink.bold(title(plan, resumed=view.resumed))
+    parts = [f"{head} on {plan.cluster} {ink.dim(f'(namespace {plan.namespace})')}"]
     parts += [text for app in plan.apps if (text := _app(app, view))]
     if often:
         parts.append("\n".join(ink.dim(f"{plural(count, 'object')}: {note}") for note, count in often.items()))
@@ -52,10 +54,12 @@ def render(plan: Plan, view: PlanView) -> str:
     return "\n\n".join(parts)
 
 
-def title(plan: Plan) -> str:
+def title(plan: Plan, *, resumed: bool = False) -> str:
     """What is planned, of which deployment, for which project."""
     of = f" of {plan.parent}" if plan.parent else ""
-    return f"{plan.purpose.capitalize()}{of}: {plan.project}"
+    # Only what is resumed or undone is of a deployment.
+    what = "resume" if of and (resumed or plan.purpose != "rollback") else plan.purpose
+    return f"{what.capitalize()}{of}: {plan.project}"
 
 
 def summary(plan: Plan, ink: Ink | None = None) -> str:

@@ -65,6 +65,8 @@ def test_the_rest_is_done_and_history_tells_one_story(bench: Bench, api_server: 
     assert listed[1]["resumed_by"] == listed[0]["deployment_id"] == done["deployment_id"]
     shown = bench.ok("show", listed[1]["deployment_id"]).out
     assert listed[0]["deployment_id"] in shown and "resumed" in shown
+    asked = bench.ok("show", "latest").out
+    assert asked.startswith(done["deployment_id"]) and listed[1]["deployment_id"] in asked
     assert bench.ok("show", "latest", "-o", "json").json["story"] == [
         listed[1]["deployment_id"],
         listed[0]["deployment_id"],
@@ -77,7 +79,7 @@ def test_the_rest_is_done_and_history_tells_one_story(bench: Bench, api_server: 
 def test_a_rollback_undoes_the_whole_story(bench: Bench, api_server: HttpCluster) -> None:
     _two(bench, "blue", 6)
     _kill(bench, api_server, "apply", "-y")
-    bench.ok("resume", "-y")
+    assert "Resume of dep-" in bench.ok("resume", "-y").out
     bench.ok("rollback", "-y")
     assert get(api_server, "ConfigMap", bench.namespace, "first") is None
     assert get(api_server, "ConfigMap", bench.namespace, "second") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sbkube.cli.execution import Run, carry_out_all, wait_for_lock
+from sbkube.cli.execution import RESUME, Run, carry_out_all, wait_for_lock
 from sbkube.cli.options import Command
 from sbkube.cli.patience import patiently
 from sbkube.cli.session import Session
@@ -41,7 +41,7 @@ def resume(
                 newest = project.show(reference or "latest").deployment if project.history(limit=1) else None
                 session.emit("resume", lambda: {"deployment": None}, lambda: _nothing(newest, session.ink))
                 return 0
-            return carry_out_all(session, plans, Run("resume"))
+            return carry_out_all(session, plans, Run(RESUME))
 
         return patiently(session, project, wait_for_lock, go)
 

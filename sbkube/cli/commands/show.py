@@ -43,6 +43,8 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
         parts = story(found, lambda name: session.api.show(name, url))
         hidden = session.api.hidden_paths([part.deployment for part in parts], url)
 
+    names = [part.deployment.deployment_id for part in parts]
+    parts = [found, *(part for part in parts if part is not found)]
     if html:
         from sbkube.api.private_files import write_private
         from sbkube.report import html as html_report
@@ -56,7 +58,6 @@ def show_deployment(session: Session, reference: str, html: str | None = None) -
         rendered = (report.render(part, ink=ink, diffs=diffs, width=width, hidden=hidden) for part in parts)
         return "\n\n".join(rendered)
 
-    names = [part.deployment.deployment_id for part in parts]
     session.emit("show", lambda: {**machine.detail(found), "story": names}, text)
     return 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sbkube.errors import Place
 from sbkube.models.plan import AppPlan, Cause, Change, Effect, FieldChange, Operation, Plan, Verb
 from sbkube.models.release import ReleaseSpec
 from sbkube.models.resource import ResourceKey
 from sbkube.report.ink import Ink
-from sbkube.report.plan import PlanView, render, summary
+from sbkube.report.plan import PlanView, render, summary, title
 
 
 def key(kind: str, name: str) -> ResourceKey:
@@ -83,3 +85,11 @@ def test_bodies_and_unchanged_objects_on_request() -> None:
 
 def test_colours() -> None:
     assert "\x1b[32m+ ConfigMap/new\x1b[0m" in render(PLAN, PlanView(Ink(True)))
+
+
+def test_a_plan_says_what_it_resumes_or_undoes() -> None:
+    made = Plan("shop", "shop", "apply", "k3s", "uid", ())
+    assert title(made) == "Apply: shop"
+    assert title(replace(made, parent="dep-1")) == "Resume of dep-1: shop"
+    undo = replace(made, purpose="rollback", parent="dep-1")
+    assert title(undo) == "Rollback of dep-1: shop" and title(undo, resumed=True) == "Resume of dep-1: shop"
