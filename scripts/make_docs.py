@@ -21,6 +21,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+import sbkube
 from sbkube import api
 from sbkube.api.family import Member
 from sbkube.api.running import Result
@@ -339,13 +340,23 @@ def python_page() -> str:
         'with sbkube.open_project(".") as project:',
     ]
     lines += ["    result = project.apply()", "```", "", inspect.cleandoc(api.__doc__ or ""), ""]
-    lines += ["Durations are in seconds, times are aware and in UTC.", "", *_function("sbkube.", api.open_project)]
+    lines += ["Durations are in seconds, times are aware and in UTC.", ""]
+    lines += ["`where=sbkube.Where(sandbox=True)` tries it without a cluster.", ""]
+    lines += [*_function("sbkube.", api.open_project)]
     lines += ["## Project", "", inspect.cleandoc(api.Project.__doc__ or ""), ""]
     for name, member in inspect.getmembers(api.Project):
         if not name.startswith("_") and inspect.isfunction(member):
             lines += _function("project.", member)
     for kind in _MORE:
-        lines += [f"## {kind.__name__}", "", inspect.cleandoc(kind.__doc__ or ""), "", "```python"]
+        lines += [
+            f"## {kind.__name__}",
+            "",
+            f"It is `{_home(kind)}.{kind.__name__}`.",
+            "",
+            inspect.cleandoc(kind.__doc__ or ""),
+            "",
+            "```python",
+        ]
         lines += [f"{f.name}: {f.type}" for f in dataclasses.fields(kind)] + ["```", ""]
     lines += ["## Without a project", "", "These are in `sbkube.api`.", ""]
     for name in sorted(api.__all__):
@@ -358,11 +369,17 @@ def python_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _home(kind: type) -> str:
+    """The module that people take it from."""
+    return next((m.__name__ for m in (sbkube, api) if kind.__name__ in m.__all__), kind.__module__)
+
+
 def _function(prefix: str, function: Any) -> Iterator[str]:
     given = [p for name, p in inspect.signature(function).parameters.items() if name != "self"]
     plain = [p.replace(default="HERE") if isinstance(p.default, Where) else p for p in given]
-    signature = str(inspect.signature(function).replace(parameters=plain)).replace("'HERE'", "Where()")
+    signature = str(inspect.signature(function).replace(parameters=plain)).replace("'HERE'", "sbkube.Where()")
     signature = re.sub(r"'([^']*[\w\])])'(?=[,)]| =|$)", r"\1", signature) if "'" in signature else signature
+    signature = re.sub(r"\bwhere: Where\b", "where: sbkube.Where", signature)
     yield from (
         f"### {prefix}{function.__name__}",
         "",

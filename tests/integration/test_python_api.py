@@ -52,6 +52,13 @@ def run(bench: Bench, name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, env=env, capture_output=True, text=True, check=False)
 
 
+def test_the_front_door_has_all_that_it_takes() -> None:
+    assert {"Project", "Where", "open_project"} <= set(dir(sbkube))
+    assert sbkube.Where is Where
+    code = "import sbkube, sys; dir(sbkube); sys.exit('sbkube.api' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_verbs_give_results(shop: Bench) -> None:
     with opened(shop) as project:
         first = project.apply(["a"], wait_for_lock=5)
@@ -186,6 +193,17 @@ def test_what_is_undone_in_part_counts_as_undone_in_part(shop: Bench) -> None:
         failed = project.apply().record.deployment.deployment_id
         assert project.rollback(failed, scope="app").exit_code == 0
         assert not project.show(failed).deployment.rolled_back_by
+
+
+def test_an_app_without_operations_ends_behind_those_that_it_waits_for(bench: Bench) -> None:
+    bench.write("a.yaml", config("a"))
+    gate = {"type": "noop", "depends_on": ["a"]}
+    apps = {"a": {"type": "yaml", "manifests": ["a.yaml"]}, "gate": gate, "free": {"type": "noop"}}
+    bench.project(apps)
+    with opened(bench) as project:
+        told = [(e.app, e.kind) for e in project.apply_events() if isinstance(e, Event)]
+    ends = [app for app, kind in told if kind == "app.ended"]
+    assert ends == ["free", "a", "gate"] and told.index(("free", "app.ended")) < told.index(("a", "app.started"))
 
 
 def test_the_gate(shop: Bench) -> None:
