@@ -43,7 +43,10 @@ const renew = async () => {
     if (answer.status === 401) signedOut();
     else if (!answer.ok) lost();
     else if (writing()) again = true;
-    else replace(new DOMParser().parseFromString(text, "text/html").querySelector("main"));
+    else {
+      found();
+      replace(new DOMParser().parseFromString(text, "text/html").querySelector("main"));
+    }
   } catch {
     lost();
   } finally {
@@ -54,7 +57,10 @@ const renew = async () => {
 
 const lost = () => {
   const since = new Date().toISOString().slice(11, 16);
-  lostTimer ??= setTimeout(() => { told.textContent = `not connected since ${since} UTC`; }, 5000);
+  lostTimer ??= setTimeout(() => {
+    told.textContent = `not connected since ${since} UTC`;
+    renew();
+  }, 5000);
 };
 const found = () => {
   clearTimeout(lostTimer);

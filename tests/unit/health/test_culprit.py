@@ -84,7 +84,7 @@ def test_image_errors_use_the_registrys_words() -> None:
     ]
     culprit = explain(pod(waits("ImagePullBackOff", 'Back-off pulling image "nginx:nope"')), events)
     assert str(culprit) == (
-        'Pod/web-1 in shop, container app: ImagePullBackOff: Failed to pull image "nginx:nope": not found'
+        'ImagePullBackOff: Pod/web-1 in shop, container app: Failed to pull image "nginx:nope": not found'
     )
     assert culprit is not None and culprit.events[-1] == "Warning BackOff (x4): Back-off pulling"
 
@@ -102,13 +102,13 @@ def test_only_the_last_twenty_log_lines_are_kept() -> None:
 
 
 def test_unschedulable() -> None:
-    assert str(explain(pod(**UNSCHEDULABLE))) == "Pod/web-1 in shop: Unschedulable: 0/1 nodes fit"
+    assert str(explain(pod(**UNSCHEDULABLE))) == "Unschedulable: Pod/web-1 in shop: 0/1 nodes fit"
 
 
 def test_init_containers_are_named_as_such() -> None:
     live = pod(waits("PodInitializing"), initContainerStatuses=[{**CRASH, "name": "migrate"}])
     assert str(explain(live)).startswith(
-        "Pod/web-1 in shop, init container migrate: CrashLoopBackOff: exited with"
+        "CrashLoopBackOff: Pod/web-1 in shop, init container migrate: exited with"
     )
 
 
@@ -122,7 +122,7 @@ def test_other_objects_are_explained_by_their_newest_warning() -> None:
     }
     event = {"type": "Warning", "reason": "FailedCreate", "message": "pods are forbidden: exceeded quota"}
     assert str(explain(replica_set, [event])) == (
-        "ReplicaSet/web in shop: FailedCreate: pods are forbidden: exceeded quota"
+        "FailedCreate: ReplicaSet/web in shop: pods are forbidden: exceeded quota"
     )
 
 
