@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 # Tests wait more than they compute, so there are more workers than cores.
-WORKERS ?= 3
+WORKERS ?= 4
 FAST ?= -n $(WORKERS) --dist worksteal
 
 .PHONY: help demo test faults browser check fix bench flames reference docs lock clean

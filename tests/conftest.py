@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ _FOREIGN = {"KUBECONFIG", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"}
 _KEPT = {
     "SBKUBE_TEST_KUBECONFIG", "SBKUBE_TEST_POSTGRES_URL", "SBKUBE_TEST_CACHE", "SBKUBE_PICTURES", "SBKUBE_GOLDEN",
 }  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """Programs that tests start hear Ctrl-C, also where the tests themselves were started in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -42,8 +42,8 @@ def _open_intents() -> int:
         return sum(int(database.execute(query).fetchone()[0]) for query in queries)
 
 
-def _slow_project(bench: Bench) -> None:
-    bench.write("m.yaml", [configmap("settings", colour="blue"), deployment("slow", ready_after="30")])
+def _slow_project(bench: Bench, seconds: int = 30) -> None:
+    bench.write("m.yaml", [configmap("settings", colour="blue"), deployment("slow", ready_after=str(seconds))])
     bench.project({"slow": {"type": "yaml", "manifests": ["m.yaml"]}}, timeout=60)
 
 
@@ -77,7 +77,7 @@ def test_diff_and_status_mention_the_interrupted_run(bench: Bench, api_server: H
 
 
 def test_a_broken_file_does_not_keep_recover_from_its_work(bench: Bench, api_server: HttpCluster) -> None:
-    _slow_project(bench)
+    _slow_project(bench, 10)
     run = _start(bench, "apply", "-y")
     _until(lambda: get(api_server, "Deployment", bench.namespace, "slow", "apps"))
     run.kill()

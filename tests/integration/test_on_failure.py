@@ -109,7 +109,7 @@ def test_an_atomic_release_that_helm_has_rolled_back_is_left_alone(bench: Bench,
     web(bench, "one")
     chart = bench.chart("web", WEB_CHART, WEB_VALUES)
     bench.write("charts/web/templates/more.yaml", [configmap("more", x="1"), BROKEN])
-    app = {"type": "helm", "chart": chart, "values": [{"greeting": "two"}], "timeout": 20, "atomic": True}
+    app = {"type": "helm", "chart": chart, "values": [{"greeting": "two"}], "timeout": 8, "atomic": True}
     bench.project({"web": app}, on_failure="rollback")
     ran = bench.sbkube("apply", "-y", "-o", "json")
     assert ran.code == 1
@@ -139,7 +139,7 @@ def test_ctrl_c_during_the_rollback_is_recorded_and_the_first_error_stays(
     bench: Bench, api_server: HttpCluster
 ) -> None:
     project(bench, "1")
-    bench.write("good.yaml", [configmap("good", x="1"), deployment("d", ready_after="8")])
+    bench.write("good.yaml", [configmap("good", x="1"), deployment("d", ready_after="5")])
     bench.ok("apply", "-y")
     project(bench, "2", BROKEN, on_failure="rollback", rollback_scope="all", timeout=60)
     run = _start(bench, "apply", "-y", "-o", "json")

@@ -130,7 +130,7 @@ def test_an_action_whose_first_answer_was_lost_is_freed(release: Release) -> Non
 def test_a_killed_install_is_freed_and_gone_on_with_without_its_finished_hooks(
     release: Release, command: str
 ) -> None:
-    release.write(seconds=20)
+    release.write(seconds=8)
     release.kill(release.deployment, "apply")
     assert release.statuses == ["pending-install"]
     before = release.made()
@@ -146,7 +146,7 @@ def test_a_killed_install_is_freed_and_gone_on_with_without_its_finished_hooks(
 
 
 def test_a_killed_install_is_undone(release: Release) -> None:
-    release.write(seconds=20)
+    release.write(seconds=8)
     release.kill(release.deployment, "apply")
     release.bench.ok("rollback", "-y")
     assert release.statuses == []
@@ -156,7 +156,7 @@ def test_a_killed_install_is_undone(release: Release) -> None:
 def test_a_killed_upgrade_is_gone_on_with(release: Release) -> None:
     release.write(seconds=0)
     release.bench.ok("apply", "-y")
-    release.write(seconds=20, image="nginx:2")
+    release.write(seconds=8, image="nginx:2")
     release.kill(lambda: release.statuses[-1] == "pending-upgrade" and release.job("second"), "apply")
     release.bench.ok("resume", "-y")
     assert release.statuses[-1] == "deployed"
@@ -168,7 +168,7 @@ def test_a_killed_upgrade_is_gone_on_with(release: Release) -> None:
 def test_a_killed_upgrade_is_undone(release: Release) -> None:
     release.write(seconds=0)
     release.bench.ok("apply", "-y")
-    release.write(seconds=20, image="nginx:2")
+    release.write(seconds=8, image="nginx:2")
     release.kill(lambda: release.statuses[-1] == "pending-upgrade" and release.job("second"), "apply")
     release.bench.ok("rollback", "-y")
     assert release.statuses[-1] == "deployed"
@@ -177,7 +177,7 @@ def test_a_killed_upgrade_is_undone(release: Release) -> None:
 
 
 def test_a_killed_rollback_of_a_release_is_gone_on_with(release: Release) -> None:
-    release.write(seconds=15)
+    release.write(seconds=6)
     release.bench.ok("apply", "-y")
     release.write(seconds=0, image="nginx:2")
     release.bench.ok("apply", "-y")
@@ -189,7 +189,7 @@ def test_a_killed_rollback_of_a_release_is_gone_on_with(release: Release) -> Non
 
 
 def test_a_killed_install_can_be_deleted(release: Release) -> None:
-    release.write(seconds=20)
+    release.write(seconds=8)
     release.kill(release.deployment, "apply")
     release.bench.ok("delete", "-y")
     assert release.statuses == []
@@ -197,7 +197,7 @@ def test_a_killed_install_can_be_deleted(release: Release) -> None:
 
 
 def test_a_plan_shows_the_repair_and_changes_nothing(release: Release) -> None:
-    release.write(seconds=20)
+    release.write(seconds=8)
     release.kill(release.deployment, "apply")
     shown = release.bench.ok("diff")
     assert "mark revision 1" in shown.out
