@@ -8,7 +8,7 @@ READY_DEV := $(VENV)/.ready-dev
 WORKERS ?= 4
 FAST ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: help demo test faults browser check fix bench flames reference docs lock clean
+.PHONY: help demo test faults browser check fix bench flames pictures reference docs lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -54,6 +54,9 @@ bench: $(READY_DEV)  ## measure; prints a table
 flames: $(READY_DEV)  ## draw where the time goes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy
 	$(BIN)/python -m bench.flames
+
+pictures: $(READY_DEV)  ## draw the terminal for the documents
+	$(BIN)/python scripts/make_pictures.py
 
 reference: $(READY_DEV)  ## the reference pages, from the code
 	$(BIN)/python -m sbkube.report.schemas

@@ -57,14 +57,18 @@ def _both(value: str, *, encoded: bool) -> Iterator[str]:
 
 def named_values(value: Any, globs: Sequence[str], path: str = "") -> Iterator[str]:
     """Texts and numbers of an object at or below a path that one of `globs` names."""
+    return _named(value, tuple(globs), path) if len(globs) else iter(())  # mostly nothing is named: do not look
+
+
+def _named(value: Any, globs: tuple[str, ...], path: str) -> Iterator[str]:
     if path and any(matches(path, glob) for glob in globs):
         yield from _leaves(value)
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from named_values(below, globs, f"{path}.{key}" if path else str(key))
+            yield from _named(below, globs, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for index, below in enumerate(value):
-            yield from named_values(below, globs, f"{path}.{index}")
+            yield from _named(below, globs, f"{path}.{index}")
 
 
 def _leaves(value: Any) -> Iterator[str]:
