@@ -127,7 +127,10 @@ def show_plan(session: Session, masked: Plan, *, bodies: bool, resumed: bool = F
     text = report.render(masked, view)
     if session.options.quiet and not session.terminal.stdin.isatty():
         return
-    (session.terminal.out if session.human else session.terminal.err)(text + "\n")
+    if session.human:
+        session.terminal.out(text + "\n" * (1 if bodies else 2))  # an empty line before what follows
+    else:
+        session.terminal.err(text + "\n")
 
 
 def arguments(session: Session) -> dict[str, Any]:
