@@ -55,7 +55,8 @@ flames: $(READY_DEV)  ## draw where the time goes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy
 	$(BIN)/python -m bench.flames
 
-pictures: $(READY_DEV)  ## draw the terminal for the documents
+pictures: $(READY_DEV)  ## the terminal and the web page, for the documents (apt-get install chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.61'
 	$(BIN)/python scripts/make_pictures.py
 
 reference: $(READY_DEV)  ## the reference pages, from the code

@@ -55,7 +55,8 @@ def slow_down(side: Place, latency: float) -> None:
     """From now on each request to the server takes so many seconds longer; `work` holds a project."""
     if not latency:
         return
-    where = Where(kubeconfig=side.env["KUBECONFIG"])
+    # The history is left alone: what is measured may be of another version.
+    where = Where(kubeconfig=side.env["KUBECONFIG"], state_url=str(side.folder / "none.db"))
     with open_project(side.folder / "work", where=where, environ=side.env) as project:
         send = project.world.cluster.connection.request  # type: ignore[attr-defined]
         send(Request("DELETE", "/sandbox/faults"))

@@ -1,8 +1,8 @@
 """`python -m bench.versus CHECKOUT [--docs]`: what changes since another checkout of sbkube have brought.
 
-The same commands are run with the code of both checkouts in turn, each on an empty server of its own, and the CPU
-time of the process is compared: unlike the clock it hardly knows what else the machine does. Both run in the same
-environment of installed libraries.
+The same commands are run with the code of both checkouts in turn, each on an empty server of its own. On a server
+that answers at once the CPU time of the process is compared: unlike the clock it hardly knows what else the
+machine does. On one that takes longer for each request, the clock. Both run in the same environment of libraries.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.measure import Measurement, measurement, pair, run
+from bench.measure import Measurement, measurement, pair, run, timed
 from bench.report import PAGE, machine, replaced, revision
-from bench.servers import Place, server
+from bench.servers import Place, server, slow_down
 from bench.steps import APPLY, FULL, SBKUBE, Say, prepare
 from bench.workload import Workload
 
 BEGIN, END = "<!-- versus: begin (made by `python -m bench.versus CHECKOUT --docs`) -->", "<!-- versus: end -->"
 HEAD = ("what", "CPU time before", "now", "ratio")
+SLOW_HEAD = ("with 20 ms added to each request", "time before", "now", "ratio")
+LATENCY = 0.02  # seconds
 PAIRS = 5
 AGAIN = 3  # runs of what changes nothing, of which the middle counts
 PLAN, HISTORY = [*SBKUBE, "plan"], [*SBKUBE, "history"]
@@ -44,23 +46,26 @@ def cpu(argv: Sequence[str], side: Place) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def once(code: Path, work: Workload, argv: Sequence[str], again: bool) -> float:
-    """The CPU time of a command with the code of a checkout; `again`: after everything has been applied."""
+def once(code: Path, work: Workload, argv: Sequence[str], again: bool, latency: float) -> float:
+    """What a command costs with the code of a checkout: CPU time, or with latency time; `again`: after everything
+    has been applied."""
     with server() as box:
         side = Place(box.folder, box.env | {"PYTHONPATH": str(code)})
-        prepare(side, work)
+        cost = partial(timed, [argv], side.env, side.folder / "work") if latency else partial(cpu, argv, side)
+        prepare(side, work, 0 if again else latency)
         if not again:
-            return cpu(argv, side)
+            return cost()
         run(APPLY[0], side.env, side.folder / "work")
-        return median(cpu(argv, side) for _ in range(AGAIN))
+        slow_down(side, latency)
+        return median(cost() for _ in range(AGAIN))
 
 
-def compared(other: Path, say: Say) -> Iterator[Measurement]:
+def compared(other: Path, latency: float, say: Say) -> Iterator[Measurement]:
     """A measurement for each workload: this checkout and the other one."""
     here = Path(__file__).resolve().parent.parent
-    for what, work, argv, again in WORKLOADS:
-        say(what)
-        now, before = (partial(once, code, work, argv, again) for code in (here, other))
+    for what, work, argv, again in WORKLOADS if not latency else WORKLOADS[:-1]:  # history asks no server
+        say(f"{what}, {latency * 1000:g} ms added")
+        now, before = (partial(once, code, work, argv, again, latency) for code in (here, other))
         times = [pair(turn, now, before) for turn in range(PAIRS)]
         yield measurement(what, ("now", "before"), 1, times)
 
@@ -73,16 +78,17 @@ def _row(m: Measurement) -> tuple[str, ...]:
 
 def main(other: str, *options: str) -> None:
     """Measure, print, and with --docs keep."""
-    found = list(compared(Path(other).resolve(), lambda text: print(text, file=sys.stderr, flush=True)))
-    on = machine()
-    rows = [HEAD, ("---",) * len(HEAD), *map(_row, found)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in rows]
+    on, lines = machine(), []
+    for head, latency in ((HEAD, 0.0), (SLOW_HEAD, LATENCY)):
+        found = compared(Path(other).resolve(), latency, lambda text: print(text, file=sys.stderr, flush=True))
+        rows = [head, ("---",) * len(head), *map(_row, found)]
+        lines += ["", *("| " + " | ".join(cells) + " |" for cells in rows)]
     where = f"{on['cpus']} CPUs ({on['cpu']}), Python {on['python']}"
     lines += [
         "",
         f"{datetime.now(UTC).date()}, {where}, {revision(Path(other))} and {on['commit']}, {PAIRS} pairs.",
     ]
-    text = "\n".join(lines)
+    text = "\n".join(lines).lstrip()
     print(text)
     if "--docs" in options:
         PAGE.write_text(replaced(PAGE.read_text("utf-8"), BEGIN, text, END), "utf-8")

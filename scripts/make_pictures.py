@@ -1,13 +1,14 @@
-"""`make pictures`: draw the terminal for the documents, from a real command on a simulated cluster.
+"""`make pictures`: the pictures of the terminal and of the web page for the documents, from a real history.
 
-The command runs in a pseudo-terminal. What a terminal emulator makes of it is drawn as SVG, at the moment at which
-the screen first shows some words, or at the end.
+A project is deployed to a simulated cluster in a pseudo-terminal. What a terminal emulator makes of it is drawn as
+SVG, at the moment at which the screen first shows some words. Then Chromium looks at the pages of `sbkube serve`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -15,7 +16,8 @@ import sys
 import tempfile
 import termios
 from collections.abc import Iterator
-from itertools import groupby
+from contextlib import contextmanager
+from itertools import groupby, islice
 from pathlib import Path
 
 import pyte
@@ -24,6 +26,7 @@ from pyte.screens import Char
 from sbkube.report.markup import Html, drawing, element
 
 ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
 SBKUBE = [sys.executable, "-m", "sbkube"]
 COLUMNS, ROWS = 80, 60
 WIDE, HIGH, EDGE, HEAD = 8, 18, 16, 28  # of a character, of the frame, and of the bar above
@@ -43,7 +46,13 @@ class Terminal:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SBKUBE_")}
         self.env = {**kept, "HOME": str(folder.parent), "SBKUBE_STATE_URL": str(folder / "deployments.db")}
-        self.env |= {"TERM": "xterm-256color", "CI": "", "KUBECONFIG": f"{folder}/.sbkube/sandbox/kubeconfig"}
+        self.env |= {
+            "TERM": "xterm-256color",
+            "CI": "",
+            "USER": "ann",
+            "LOGNAME": "ann",
+            "KUBECONFIG": f"{folder}/.sbkube/sandbox/kubeconfig",
+        }
         self.quietly("sandbox", "up", "--ready-delay", str(ready_delay))
 
     def quietly(self, *words: str) -> None:
@@ -108,6 +117,40 @@ def _row(row: list[Char], y: int) -> Iterator[Html]:
         at += len(text)
 
 
+@contextmanager
+def served(terminal: Terminal) -> Iterator[str]:
+    """The address of a page that may act."""
+    words = [*SBKUBE, "serve", "--port", "0", "--allow-actions"]
+    with subprocess.Popen(
+        words, cwd=terminal.folder, env=terminal.env, text=True, stdout=subprocess.PIPE
+    ) as server:
+        try:
+            assert server.stdout is not None
+            found = (re.search(r"http://\S+", line) for line in server.stdout)
+            yield [match[0] for match in islice(filter(None, found), 2)][1]
+        finally:
+            server.terminate()
+
+
+def pages(address: str) -> None:
+    """The timeline, the first deployment, and the plan of a rollback."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1180, "height": 900}, color_scheme="dark")
+        page.goto(address)
+        page.screenshot(path=PICTURES / "web-deployments.png", full_page=True)
+        page.locator("tbody th a").last.click()
+        page.screenshot(path=PICTURES / "web-deployment.png")
+        page.go_back()
+        page.locator("tbody th a").first.click()
+        page.get_by_role("button", name="Roll back to before it").click()
+        page.wait_for_url("**/plan?*")
+        page.screenshot(path=PICTURES / "web-plan.png")
+        chromium.close()
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "shop"
@@ -115,11 +158,16 @@ def main() -> None:
         terminal = Terminal(folder, ready_delay=3)
         try:
             apply = terminal.typed("apply", "-y", until="helm install cache  ")
+            title = "sbkube apply: a plan, and a tree of apps at work"
+            (PICTURES / "terminal-apply.svg").write_text(svg(apply, title) + "\n", "utf-8")
+            values = folder / "values" / "web.yaml"
+            for greeting in ("good evening", "good night"):
+                values.write_text(f"greeting: {greeting}\nimage: nginx:1.29\n", "utf-8")
+                terminal.quietly("apply", "-y")
+            with served(terminal) as address:
+                pages(address)
         finally:
             terminal.quietly("sandbox", "down")
-    file = ROOT / "docs" / "pictures" / "terminal-apply.svg"
-    file.write_text(svg(apply, "sbkube apply: a plan, and a tree of apps at work") + "\n", "utf-8")
-    print(file.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from sbkube.web.door import SESSION_SECONDS, Door, cookie
 STATIC = Path(__file__).parent / "static"
 _FILTERS = ("cluster", "project", "app", "status", "person", "since", "until", "text")
 _PAGE = 50
+_COMPARED = 25  # objects, each with its difference
 _BARS = 200
 
 
@@ -177,12 +178,12 @@ def compare(request: Request) -> Response:
         return render(request, "compare.html", 400 if problem else 200, **form | {"problem": problem})
     reader, skip = browser(request), _number(request, "skip")
     try:
-        left, right, more = reader.compare(first, second, skip=skip, limit=_PAGE)
+        left, right, more = reader.compare(first, second, skip=skip, limit=_COMPARED)
     except (DeploymentNotFound, UsageError) as error:
         return render(request, "compare.html", _status(error), **form | {"problem": str(error)})
     records = [reader.record(then.deployment_id) for then in (left, right)]
     form["found"] = views.difference(left, right, reader.sensitive(records), records[0].cluster_uid)
-    rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _PAGE}) if more else ""
+    rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _COMPARED}) if more else ""
     return render(request, "compare.html", **form, rest=rest, skip=skip)
 
 
