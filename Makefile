@@ -48,8 +48,8 @@ fix: $(READY_DEV)  ## repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY_DEV)  ## measure; prints a table
-	$(BIN)/python -m bench $(ARGS)
+bench: $(READY_DEV)  ## measure; prints a table (WHAT=scale, pages or versus: other ones)
+	$(BIN)/python -m bench$(addprefix .,$(WHAT)) $(ARGS)
 
 flames: $(READY_DEV)  ## draw where the time goes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check py-spy
