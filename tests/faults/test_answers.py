@@ -126,6 +126,19 @@ def _look(case: Case, before: dict[str, str], known: set[str], code: int, out: s
     return bad
 
 
+def _settled(case: Case, code: int, out: str) -> list[str]:
+    """Where nothing could be read any more nobody knows what came of a request. A run that says so is looked at
+    when the server answers again."""
+    try:
+        interrupted = json.loads(out)["deployment"]["status"] == "interrupted"
+    except (KeyError, TypeError, ValueError):
+        return []
+    if not interrupted:
+        return []
+    ended = case.run("recover")
+    return [f"recover: exit {ended.code}: {ended.err[-700:]}"] if ended.code or code != 1 else []
+
+
 def _try(stage: Stage, trial: Trial) -> tuple[int, list[str], bool]:
     """The exit code, what was wrong, and whether the fault was met."""
     scenario, run = SCENARIOS[trial.scenario], whole(stage, trial.scenario)
@@ -137,7 +150,8 @@ def _try(stage: Stage, trial: Trial) -> tuple[int, list[str], bool]:
         ended = case.run(*scenario.words, "-o", "json")
         met = bool(case.sandbox.faults_met)
         case.sandbox.faults()
-        bad = _look(case, before, known, ended.code, ended.out, ended.err)
+        bad = [] if trial.times else _settled(case, ended.code, ended.out)
+        bad += _look(case, before, known, ended.code, ended.out, ended.err)
         if ended.code == 0:
             bad += agreement.differences(run.after, without_hooks(case.content()))
             bad += agreement.stuck(case.settled())
