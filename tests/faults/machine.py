@@ -37,6 +37,7 @@ MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettem
 names = st.sampled_from(["a", "b", "c"])
 keys = st.sampled_from(["k1", "k2", "k3"])
 values = st.sampled_from(["1", "2", "3"])
+picks = st.integers(0, 20)
 kinds = st.sampled_from(["ConfigMap", "Secret", "Service"])
 faults = st.fixed_dictionaries(
     {
@@ -297,23 +298,23 @@ class Histories(RuleBasedStateMachine):
         self.project().recover()  # what was cut off twice nobody knows before
         self._forget_what_is_gone()
 
-    @precondition(lambda self: self._ours())
-    @rule(data=st.data(), key=st.sampled_from(["theirs1", "theirs2"]), value=values)
-    def somebody_adds_a_field(self, data: st.DataObject, key: str, value: str) -> None:
-        """Another manager adds a label to one of our objects."""
-        kind, name = data.draw(st.sampled_from(self._ours()))
-        self._merge(kind, name, {"metadata": {"labels": {key: value}}})
-        self.foreign_fields.setdefault((kind, name), {})[key] = value
-        self.dirty = True
+    # What is in the cluster after faults depends on which thread met them, so it must not decide what is drawn.
 
-    @precondition(lambda self: self._ours("ConfigMap"))
-    @rule(data=st.data(), value=values)
-    def somebody_changes_our_field(self, data: st.DataObject, value: str) -> None:
+    @rule(which=picks, key=st.sampled_from(["theirs1", "theirs2"]), value=values)
+    def somebody_adds_a_field(self, which: int, key: str, value: str) -> None:
+        """Another manager adds a label to one of our objects."""
+        for kind, name in self._one_of_ours(which):
+            self._merge(kind, name, {"metadata": {"labels": {key: value}}})
+            self.foreign_fields.setdefault((kind, name), {})[key] = value
+            self.dirty = True
+
+    @rule(which=picks, value=values)
+    def somebody_changes_our_field(self, which: int, value: str) -> None:
         """Another manager sets a field that is ours (drift), or that we may want later (a conflict)."""
-        kind, name = data.draw(st.sampled_from(self._ours("ConfigMap")))
-        self._merge(kind, name, {"data": {"k1": f"other {value}"}})
-        self.contested[kind, name] = f"other {value}"
-        self.dirty = True
+        for kind, name in self._one_of_ours(which, "ConfigMap"):
+            self._merge(kind, name, {"data": {"k1": f"other {value}"}})
+            self.contested[kind, name] = f"other {value}"
+            self.dirty = True
 
     @rule(name=names, value=values)
     def somebody_creates_an_object(self, name: str, value: str) -> None:
@@ -353,8 +354,10 @@ class Histories(RuleBasedStateMachine):
 
     # ---- what they need
 
-    def _ours(self, only: str = "") -> list[tuple[str, str]]:
-        return [key for key in self.ours if only in ("", key[0])]
+    def _one_of_ours(self, which: int, only: str = "") -> list[tuple[str, str]]:
+        """One object that is ours, or none."""
+        ours = [key for key in self.ours if only in ("", key[0])]
+        return [ours[which % len(ours)]] if ours else []
 
     def _key(self, kind: str, name: str) -> ResourceKey:
         return ResourceKey("", "v1", kind, self.namespace, name)
