@@ -70,7 +70,9 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 is any free one. Raises UsageError."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        own = socket.create_server((host, port), family=family)
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; asyncio forgets it for such sockets
+        return own
     except OSError as error:
         hint = "choose another one with --port, or 0 for any free one"
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from error

@@ -138,3 +138,14 @@ def test_a_unix_socket_is_for_its_owner(tmp_path: Path) -> None:
         assert said.startswith("HTTP/1.1 200") and "Sign out ann" in said
         run.terminate()
         assert run.wait(20) == 0
+
+
+def test_answers_are_sent_at_once() -> None:
+    """Else headers and body are 40 ms apart: the one waits for more to send, the other for more to acknowledge."""
+    pytest.importorskip("uvicorn", reason="sbkube[web] is not installed")
+    from sbkube.web.server import listen
+
+    with listen("127.0.0.1", 0) as own, socket.create_connection(own.getsockname()):
+        accepted, _ = own.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
