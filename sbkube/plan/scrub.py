@@ -205,7 +205,7 @@ def _of_plan(plan: Plan, globs: Sequence[str]) -> Iterator[str]:
         bodies = [op.desired for op in app.operations]
         changes = [*app.changes, *(change for op in app.operations for change in op.changes)]
         bodies += [image for change in changes for image in (change.before, change.after)]
-        for body in bodies:
+        for body in {id(body): body for body in bodies}.values():  # most of them stand in several places
             yield from secret_values(body)
             yield from named_values(body, globs)
         for op in app.operations:
