@@ -106,14 +106,16 @@ class Browser:
         """One deployment by itself; raises DeploymentNotFound."""
         return self._ledger.database.get_deployment(reference)
 
-    def compare(self, first: str, second: str, *, skip: int = 0, limit: int = 50) -> tuple[Then, Then, bool]:
+    def compare(
+        self, first: DeploymentRecord, second: DeploymentRecord, *, skip: int = 0, limit: int = 50
+    ) -> tuple[Then, Then, bool]:
         """What was there when each of two deployments had ended, of `limit` objects that may differ, after the
         first `skip`; and whether more may. Raises UsageError unless both are of one project on one cluster."""
         from sbkube.state import comparing
 
         store = self._ledger.database.store
         with self._ledger.database.reading() as conn:
-            return comparing.part(conn, store, first, second, skip=skip, limit=limit)
+            return comparing.part(conn, store, (first, second), skip=skip, limit=limit)
 
     def through_time(
         self, cluster: str, key: ResourceKey, *, before: int = 0, limit: int = 50

@@ -21,7 +21,8 @@ _BESIDE = BESIDE - {HELM, Verb.LABEL.value}  # what we add to an object of a rel
 
 def both(conn: Connection, store: BlobStore, first: str, second: str) -> tuple[Then, Then]:
     """The states that two deployments of one target left; raises UsageError where they are not of one."""
-    found, target = _of_one(conn, store, first, second)
+    found = [history.one(conn, history.resolve(conn, name), store) for name in (first, second)]
+    target = _target_of(found)
     left, right = (
         _then(conn, store, r, target, history.left_by(conn, r.id, target, store, beside=_BESIDE)) for r in found
     )
@@ -29,11 +30,11 @@ def both(conn: Connection, store: BlobStore, first: str, second: str) -> tuple[T
 
 
 def part(
-    conn: Connection, store: BlobStore, first: str, second: str, *, skip: int = 0, limit: int = 50
+    conn: Connection, store: BlobStore, found: Sequence[DeploymentRecord], *, skip: int = 0, limit: int = 50
 ) -> tuple[Then, Then, bool]:
     """The same, but of the objects only some of those that may differ, because something was done to them in
     between: `limit` of them after the first `skip`, by kind and name. And whether there are more."""
-    found, target = _of_one(conn, store, first, second)
+    target = _target_of(found)
     c, (low, high) = deployed_resources.c, sorted(record.id for record in found)
     touched = history.newest_of_each(high, target, _BESIDE).where(c.deployment_id > low)
     touched = touched.order_by(c.kind, c.namespace, c.name, c.api_group).offset(skip).limit(limit + 1)
@@ -46,15 +47,13 @@ def part(
     return left, right, len(keys) > limit
 
 
-def _of_one(
-    conn: Connection, store: BlobStore, first: str, second: str
-) -> tuple[list[DeploymentRecord], LockTarget]:
-    found = [history.one(conn, history.resolve(conn, name), store) for name in (first, second)]
+def _target_of(found: Sequence[DeploymentRecord]) -> LockTarget:
+    """The one that both deployments are of."""
     targets = [LockTarget(r.project, r.cluster_uid, r.namespace) for r in found]
     if targets[0] != targets[1]:
         names = " and ".join(f"{t.project} in {t.namespace}" for t in targets)
         raise UsageError(f"these are deployments of {names}", hint="compare two of one project on one cluster")
-    return found, targets[0]
+    return targets[0]
 
 
 def _then(

@@ -178,10 +178,10 @@ def compare(request: Request) -> Response:
         return render(request, "compare.html", 400 if problem else 200, **form | {"problem": problem})
     reader, skip = browser(request), _number(request, "skip")
     try:
-        left, right, more = reader.compare(first, second, skip=skip, limit=_COMPARED)
+        records = [reader.record(name) for name in (first, second)]
+        left, right, more = reader.compare(*records, skip=skip, limit=_COMPARED)
     except (DeploymentNotFound, UsageError) as error:
         return render(request, "compare.html", _status(error), **form | {"problem": str(error)})
-    records = [reader.record(then.deployment_id) for then in (left, right)]
     form["found"] = views.difference(left, right, reader.sensitive(records), records[0].cluster_uid)
     rest = "/compare?" + urlencode({"a": first, "b": second, "skip": skip + _COMPARED}) if more else ""
     return render(request, "compare.html", **form, rest=rest, skip=skip)
